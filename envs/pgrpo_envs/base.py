@@ -1,0 +1,544 @@
+"""What all worlds share: lanes of users, seeds, episode ends, candidate scoring.
+
+A world is written once, as a `WorldVectorEnv`: one call steps all lanes in compiled code. The
+single environment (`pgrpo_envs.single`) is that same world with one lane. What a world must say of
+itself are the hooks at the end of `WorldVectorEnv`; everything Gymnasium asks for is here.
+
+Randomness is counter-based (`pgrpo_rec._random`): ``reset(seed=s)`` gives lane i the key of
+(s, i), and every draw is keyed by (lane key, episode, t, slot). ``world_seed`` builds items
+and users and has no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from pgrpo_envs.lanes import (
+    SLOT_CANDIDATE,
+    Clock,
+    draw_users,
+    fill_keys,
+    first_outside,
+    put_info,
+)
+from pgrpo_envs.rendering import Diary, draw_frame, write_text
+from pgrpo_envs.scenarios import Scenario, require
+
+InfoLevel = Literal["basic", "eval"]
+
+
+class WorldVectorEnv(VectorEnv):
+    """Many users of one world, stepped together.
+
+    Parameters
+    ----------
+    num_envs : int, default=1
+        n, the number of lanes: users served at the same time.
+    preset : str, optional
+        A named scenario of this world.
+    scenario : Scenario, optional
+        A scenario of one's own, in place of a preset.
+    world_seed : int, default=0
+        Builds items, users and groups. ``reset(seed=)`` drives the noise only.
+    autoreset_mode : AutoresetMode or str, default=SAME_STEP
+        With SAME_STEP a user who leaves is replaced at once and no dummy row is ever
+        returned; the last observation of the episode is ``info["final_obs"]``.
+    info_level : {"basic", "eval"}, default="basic"
+        "eval" adds the truth (``user_type``, ``expected_reward``,
+        ``best_expected_reward``) to ``info``. Never train on it.
+    reveal_user_type : bool, default=False
+        Append the true group to the observation, one-hot.
+    replicas : int, default=1
+        Lanes ``iG .. (i+1)G - 1`` follow the same user from the same start with noise of
+        their own. A privilege of simulators.
+    max_episode_steps : int, optional
+        Truncate episodes after so many steps; the scenario's horizon by default.
+    render_mode : {"ansi", "rgb_array"}, optional
+    **changes
+        Single fields of the scenario.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range; the message names it and what would be right.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+    scenario_class: ClassVar[type[Scenario]]
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        preset: str | None = None,
+        scenario: Scenario | None = None,
+        world_seed: int = 0,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        info_level: InfoLevel = "basic",
+        reveal_user_type: bool = False,
+        replicas: int = 1,
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+        **changes: Any,
+    ) -> None:
+        require(num_envs >= 1, "num_envs", num_envs, "at least 1 lane")
+        require(info_level in ("basic", "eval"), "info_level", info_level, "'basic' or 'eval'")
+        require(
+            replicas >= 1 and num_envs % replicas == 0,
+            "replicas",
+            replicas,
+            f"it must divide num_envs={num_envs}",
+        )
+        modes = self.metadata["render_modes"]
+        require(
+            render_mode in (None, *modes), "render_mode", render_mode, f"one of {modes} or None"
+        )
+        if scenario is None:
+            scenario = self.scenario_class.preset(preset, **changes)
+        elif preset is not None or changes:
+            raise ValueError("give either scenario= or preset= with single fields, not both")
+        self.num_envs = num_envs
+        self.scenario = scenario
+        self.world_seed = int(world_seed)
+        self.info_level = info_level
+        self.reveal_user_type = reveal_user_type
+        self.replicas = replicas
+        self.render_mode = render_mode
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+
+        self.world = _cached_world(type(self).build, scenario, self.world_seed)
+        self.horizon: float = self._horizon() if max_episode_steps is None else max_episode_steps
+        self.state = self._allocate(num_envs)
+        self._clock: Any = Clock(
+            t=np.zeros(num_envs, dtype=np.int64),
+            episode=np.full(num_envs, -1, dtype=np.int64),
+            user=np.zeros(num_envs, dtype=np.int64),
+            ended=np.ones(num_envs, dtype=np.bool_),
+            noise_key=np.zeros(num_envs, dtype=np.uint64),
+            spawn_key=np.zeros(num_envs, dtype=np.uint64),
+        )
+        self._started = False
+
+        self._n_features = sum(columns.stop - columns.start for columns in self._layout().values())
+        self.single_observation_space = self._single_observation_space()
+        self._width = self.single_observation_space.shape[0]
+        self.single_action_space = self._single_action_space()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._action_shape = self.single_action_space.shape or ()
+        self._diary = Diary(self.n_groups, self.n_items) if render_mode is not None else None
+
+    # --- what is known of the world ------------------------------------------------------
+
+    @property
+    def user_types(self) -> NDArray[np.int64]:
+        """True preference group of every user id, shape (U,). A privilege of simulators."""
+        return self.world.user_types
+
+    @property
+    def n_groups(self) -> int:
+        """Number of preference groups, P."""
+        return int(self.user_types.max()) + 1
+
+    @property
+    def n_users(self) -> int:
+        """Number of people in the population, U; ``info["user_id"]`` runs over them."""
+        return int(self.user_types.size)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items, K."""
+        return int(self.world.n_items)
+
+    @property
+    def obs_layout(self) -> dict[str, slice]:
+        """Which columns of an observation mean what."""
+        layout = dict(self._layout())
+        if self.reveal_user_type:
+            layout["user_type"] = slice(self._n_features, self._n_features + self.n_groups)
+        return layout
+
+    # --- Gymnasium -----------------------------------------------------------------------
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin new episodes.
+
+        Parameters
+        ----------
+        seed : int or list of int, optional
+            An int gives every lane a stream of its own. A list gives lane i what lane 0 gets
+            from ``seed[i]``, as `gymnasium.vector.SyncVectorEnv` does. Without a seed the
+            streams go on: the next episode is a new one.
+        options : dict, optional
+            ``{"reset_mask": bool array (n,)}`` resets only those lanes.
+
+        Returns
+        -------
+        observation : ndarray of float32, shape (n, D)
+        info : dict
+        """
+        lanes = self._lanes_to_reset(options)
+        self._seed_lanes(seed, lanes)
+        self._begin(lanes)
+        obs = self._empty_observation()
+        self._write_observation(np.arange(self.num_envs), obs)
+        chosen = np.zeros(self.num_envs, dtype=np.bool_)
+        chosen[lanes] = True
+        info: dict[str, Any] = {}
+        for key, values in self._visit_info().items():
+            put_info(info, key, values, chosen)
+        return obs, info
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[
+        NDArray[np.float32],
+        NDArray[np.float64],
+        NDArray[np.bool_],
+        NDArray[np.bool_],
+        dict[str, Any],
+    ]:
+        """Show every lane's user one item (or one slate) and hear the answers.
+
+        Returns
+        -------
+        observation : ndarray of float32, shape (n, D)
+        reward : ndarray of float64, shape (n,)
+        terminated, truncated : ndarray of bool, shape (n,)
+        info : dict
+
+        Raises
+        ------
+        RuntimeError
+            Before the first `reset`, or, with autoreset disabled, after an episode ended.
+        ValueError
+            If actions have a wrong shape or are out of range; nothing has changed then.
+        """
+        actions = self._checked(actions, (self.num_envs, *self._action_shape))
+        self._check_may_step()
+        waiting = self._clock.ended.copy()  # NEXT_STEP: these lanes are only reset
+        told = self._truth(actions) if self.info_level == "eval" else {}
+        obs = self._empty_observation()
+        reward = np.empty(self.num_envs, dtype=np.float64)
+        terminated = np.zeros(self.num_envs, dtype=np.bool_)
+        told |= self._advance(actions, obs, reward, terminated)
+        self._reveal(np.arange(self.num_envs), obs)
+        self._clock.t[:] += 1
+        truncated = self._clock.t >= self.horizon
+        if self._diary is not None:
+            self._diary.write(self.user_types[self._clock.user], actions, reward, ~waiting)
+        for array in (reward, terminated, truncated):
+            array[waiting] = 0
+        ended = terminated | truncated
+        self._clock.ended[:] = ended
+        info: dict[str, Any] = {}
+        fresh = waiting
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            fresh = ended
+            self._keep_final(info, obs, told, ended)
+        if fresh.any():
+            lanes = np.flatnonzero(fresh)
+            self._begin(lanes)
+            self._write_observation(lanes, obs)
+        for key, values in told.items():
+            put_info(info, key, values, ~fresh)
+        for key, values in self._visit_info().items():
+            put_info(info, key, values, np.ones(self.num_envs, dtype=np.bool_))
+        return obs, reward, terminated, truncated, info
+
+    def render(self) -> Any:
+        """Draw who is shown what and how happy each group is, for all lanes together.
+
+        Returns
+        -------
+        str or ndarray of uint8, shape (height, width, 3)
+            By ``render_mode`` "ansi" or "rgb_array".
+        """
+        if self._diary is None:
+            gym.logger.warn("render() without a render_mode: pass render_mode='ansi' to make()")
+            return None
+        title = f"{type(self).__name__.removesuffix('VectorEnv')}, {self.num_envs} users at a time"
+        if self.render_mode == "ansi":
+            return write_text(title, self._diary)
+        return draw_frame(title, self._diary)
+
+    # --- privileges of simulators --------------------------------------------------------
+
+    def expected_reward(self, actions: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return the exact expected reward of the present visits.
+
+        Parameters
+        ----------
+        actions : ndarray of int64, shape (n,) or (n, G), optional
+            Items to look at; all of them by default.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, K), or the shape of ``actions``
+        """
+        values = self._expected()
+        if actions is None:
+            return values
+        columns = np.asarray(actions).reshape(self.num_envs, -1)
+        return np.take_along_axis(values, columns, axis=1).reshape(np.shape(actions))
+
+    def best_expected_reward(self) -> NDArray[np.float64]:
+        """Return the expected reward of each lane's best available action, shape (n,)."""
+        return np.where(self.action_mask(), self._expected(), -np.inf).max(axis=1)
+
+    def uniform_expected_reward(self) -> NDArray[np.float64]:
+        """Return the expected reward of an available action drawn at random, shape (n,)."""
+        mask = self.action_mask()
+        return np.where(mask, self._expected(), 0.0).sum(axis=1) / mask.sum(axis=1)
+
+    def oracle_action(self) -> NDArray[np.int64]:
+        """Return each lane's best available action for the present visit, shape (n,)."""
+        return np.where(self.action_mask(), self._expected(), -np.inf).argmax(axis=1)
+
+    def action_mask(self) -> NDArray[np.bool_]:
+        """Return which actions are available to each lane's user, shape (n, K)."""
+        return np.ones((self.num_envs, self.n_items), dtype=np.bool_)
+
+    def score(
+        self, actions: NDArray[np.int64], *, common_noise: bool = False
+    ) -> dict[str, NDArray[np.float64]]:
+        """Hear what users would answer to candidates, without showing any.
+
+        Nothing changes: neither users nor random streams. Candidate 0 gets exactly the
+        answer that `step` would give.
+
+        Parameters
+        ----------
+        actions : ndarray of int64, shape (n, G) (slates: (n, G, S))
+        common_noise : bool, default=False
+            Use the same random number for all candidates of a user.
+
+        Returns
+        -------
+        dict
+            ``"reward"`` of shape (n, G), and what else the world knows, such as ``"cost"``.
+        """
+        actions = np.asarray(actions)
+        right = (self.num_envs, actions.shape[1] if actions.ndim > 1 else 1)
+        actions = self._checked(actions, (*right, *self._action_shape))
+        self._check_may_step()
+        slots = np.zeros(right[1], dtype=np.int64)
+        if not common_noise:
+            slots[1:] = SLOT_CANDIDATE + np.arange(1, right[1])
+        return self._score(actions, slots)
+
+    def get_state(self) -> list[NDArray[Any]]:
+        """Return a copy of everything that changes, to be given back to `set_state`."""
+        return [array.copy() for array in (*self._clock, *self.state)]
+
+    def set_state(self, state: list[NDArray[Any]]) -> None:
+        """Go back to where `get_state` was called."""
+        for array, kept in zip((*self._clock, *self.state), state, strict=True):
+            array[...] = kept
+
+    # --- the parts of reset and step -----------------------------------------------------
+
+    def _lanes_to_reset(self, options: dict[str, Any] | None) -> NDArray[np.int64]:
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return np.arange(self.num_envs)
+        right = f"a bool array of shape ({self.num_envs},) with at least one True"
+        good = isinstance(mask, np.ndarray) and mask.shape == (self.num_envs,)
+        require(good and mask.dtype == np.bool_ and mask.any(), "reset_mask", mask, right)
+        require(self._started or bool(mask.all()), "reset_mask", mask, "reset all lanes first")
+        return np.flatnonzero(mask)
+
+    def _seed_lanes(self, seed: int | list[int | None] | None, lanes: NDArray[np.int64]) -> None:
+        n = self.num_envs
+        numbers = np.arange(n)
+        if seed is None:
+            if self._started:
+                return
+            roots = [int(self.np_random.integers(2**63))] * n
+        elif isinstance(seed, (int, np.integer)):
+            require(seed >= 0, "seed", seed, "a non-negative integer")
+            super().reset(seed=int(seed))
+            roots = [int(seed)] * n
+        else:
+            require(
+                len(seed) == n, "seed", seed, f"a list must have one seed for each of {n} lanes"
+            )
+            numbers = np.zeros(n, dtype=np.int64)
+            kept = np.array([s is not None for s in seed])
+            require(
+                self._started or bool(kept.all()), "seed", seed, "the first reset needs every seed"
+            )
+            roots = [0 if s is None else int(s) for s in seed]
+            lanes = lanes[kept[lanes]]
+        fill_keys(np.array(roots, dtype=np.uint64), numbers, lanes, self._clock.noise_key)
+        self._clock.spawn_key[:] = np.repeat(self._clock.noise_key[:: self.replicas], self.replicas)
+        self._clock.episode[lanes] = -1
+
+    def _begin(self, lanes: NDArray[np.int64]) -> None:
+        clock = self._clock
+        clock.t[lanes] = 0
+        clock.episode[lanes] += 1
+        clock.ended[lanes] = False
+        draw_users(clock.spawn_key, clock.episode, lanes, self.n_users, clock.user)
+        self._spawn(lanes)
+        self._started = True
+
+    def _checked(self, actions: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        actions = np.asarray(actions)
+        require(
+            actions.shape == tuple(shape), "actions", actions.shape, f"the shape must be {shape}"
+        )
+        right = f"items are whole numbers from 0 to {self.n_actions - 1}"
+        require(actions.dtype.kind in "iu", "actions", actions.dtype, right)
+        actions = np.ascontiguousarray(actions, dtype=np.int64)
+        bad = first_outside(actions.ravel(), self.n_actions)
+        if bad >= 0:
+            lane = bad * self.num_envs // actions.size
+            require(False, f"actions[{lane}]", actions[lane].tolist(), right)
+        self._check_available(actions)
+        return actions
+
+    def _check_available(self, actions: NDArray[np.int64]) -> None:
+        """Refuse actions outside a mask; worlds without masks have nothing to refuse."""
+
+    def _check_may_step(self) -> None:
+        if not self._started:
+            raise RuntimeError("call reset() before step() or score()")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._clock.ended.any():
+            lanes = np.flatnonzero(self._clock.ended)
+            raise RuntimeError(
+                f"the episode of lane {lanes[0]} has ended ({lanes.size} lanes in all): "
+                "call reset(options={'reset_mask': ...}) first"
+            )
+
+    def _empty_observation(self) -> NDArray[np.float32]:
+        return np.empty((self.num_envs, self._width), dtype=np.float32)
+
+    def _write_observation(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
+        self._observe(lanes, obs)
+        self._reveal(lanes, obs)
+
+    def _reveal(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
+        if self.reveal_user_type:
+            obs[lanes, self._n_features :] = 0.0
+            obs[lanes, self._n_features + self.user_types[self._clock.user[lanes]]] = 1.0
+
+    def _visit_info(self) -> dict[str, NDArray[Any]]:
+        """Return what is known before the recommender chooses."""
+        info: dict[str, NDArray[Any]] = {"user_id": self._clock.user.copy()}
+        if self.info_level == "eval":
+            info["user_type"] = self.user_types[self._clock.user]
+        return info
+
+    def _truth(self, actions: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        return {
+            "expected_reward": self.expected_reward(actions),
+            "best_expected_reward": self.best_expected_reward(),
+        }
+
+    def _keep_final(
+        self,
+        info: dict[str, Any],
+        obs: NDArray[np.float32],
+        told: dict[str, NDArray[Any]],
+        ended: NDArray[np.bool_],
+    ) -> None:
+        """Before ended lanes are replaced, keep their last observation and info."""
+        if not ended.any():
+            return
+        put_info(info, "final_obs", obs.copy(), ended)
+        final: dict[str, Any] = {}
+        for key, values in {**told, **self._visit_info()}.items():
+            put_info(final, key, values, ended)
+        put_info(info, "final_info", final, ended)
+
+    def _single_observation_space(self) -> gym.spaces.Box:
+        low, high = self._bounds()
+        extra = self.n_groups if self.reveal_user_type else 0
+        return gym.spaces.Box(
+            np.append(low, np.zeros(extra)).astype(np.float32),
+            np.append(high, np.ones(extra)).astype(np.float32),
+            dtype=np.float32,
+        )
+
+    # --- hooks: what a world says of itself ----------------------------------------------
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions, items unless a world says otherwise."""
+        return self.n_items
+
+    @staticmethod
+    def build(scenario: Any, world_seed: int) -> Any:
+        """Build items, users and groups: a named tuple of arrays, ``n_items`` among them."""
+        raise NotImplementedError
+
+    def _horizon(self) -> float:
+        """Return after how many steps an episode is truncated."""
+        return getattr(self.scenario, "horizon", np.inf)
+
+    def _single_action_space(self) -> gym.Space:
+        return gym.spaces.Discrete(self.n_actions)
+
+    def _layout(self) -> dict[str, slice]:
+        """Return which columns of an observation mean what."""
+        raise NotImplementedError
+
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the finite lower and upper bounds of the observation's columns."""
+        raise NotImplementedError
+
+    def _allocate(self, n: int) -> Any:
+        """Return a named tuple of the arrays in which users' changing state is kept."""
+        raise NotImplementedError
+
+    def _spawn(self, lanes: NDArray[np.int64]) -> None:
+        """Set the state of lanes to the start of an episode of ``self._clock.user``."""
+        raise NotImplementedError
+
+    def _observe(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
+        """Write the world's columns of the observation of some lanes."""
+        raise NotImplementedError
+
+    def _advance(
+        self,
+        actions: NDArray[np.int64],
+        obs: NDArray[np.float32],
+        reward: NDArray[np.float64],
+        terminated: NDArray[np.bool_],
+    ) -> dict[str, NDArray[Any]]:
+        """Step all lanes: fill the three arrays, return what else goes into ``info``."""
+        raise NotImplementedError
+
+    def _expected(self) -> NDArray[np.float64]:
+        """Return the expected reward of every action, shape (n, K)."""
+        raise NotImplementedError
+
+    def _score(
+        self, actions: NDArray[np.int64], slots: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Answer candidates (n, G); candidate g draws from ``SLOT_REWARD + slots[g]``."""
+        raise NotImplementedError
+
+
+@lru_cache(maxsize=16)
+def _cached_world(build: Callable[[Any, int], Any], scenario: Scenario, world_seed: int) -> Any:
+    world = build(scenario, world_seed)
+    for array in world:
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return world

@@ -1,0 +1,64 @@
+"""Lanes: where each of n users served at the same time is, and the keys of its randomness."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgrpo_rec._numba import jit
+from pgrpo_rec._random import lane_key, uniform
+
+# Slots of the counter-based generator; a world numbers its further draws from SLOT_WORLD on.
+SLOT_REWARD = 0  # the answer to the shown item (and to candidate 0)
+SLOT_CHURN = 1  # whether the user leaves
+SLOT_DRIFT = 2  # how the user's taste moves
+SLOT_CANDIDATE = 16  # candidate g > 0 answers from slot 16 + g
+SLOT_WORLD = 1024
+SLOT_USER = 65_536  # which user an episode is about
+SLOT_CONTEXT = 70_000  # features of the visit
+
+
+class Clock(NamedTuple):
+    """Where each lane is: step, episode, user, whether it ended, and its random keys."""
+
+    t: NDArray[np.int64]
+    episode: NDArray[np.int64]
+    user: NDArray[np.int64]
+    ended: NDArray[np.bool_]
+    noise_key: NDArray[np.uint64]
+    spawn_key: NDArray[np.uint64]
+
+
+def put_info(info: dict[str, Any], key: str, values: Any, mask: NDArray[np.bool_]) -> None:
+    """Add one entry to a vector ``info``: the values and the mask of lanes that have it."""
+    if not mask.any():
+        return
+    if isinstance(values, np.ndarray) and key != "final_obs":
+        values = np.where(mask.reshape(-1, *[1] * (values.ndim - 1)), values, values.dtype.type(0))
+    info[key] = values
+    info[f"_{key}"] = mask.copy()
+
+
+@jit
+def fill_keys(roots, numbers, lanes, keys):
+    """Give lanes the key of their seed and number."""
+    for i in lanes:
+        keys[i] = lane_key(roots[i], numbers[i])
+
+
+@jit
+def draw_users(keys, episodes, lanes, n_users, users):
+    """Draw which user the new episode of each lane is about."""
+    for i in lanes:
+        users[i] = int(uniform(keys[i], episodes[i], 0, SLOT_USER) * n_users)
+
+
+@jit
+def first_outside(actions, n_actions):
+    """Return the place of the first action out of range, or -1. Kernels check no bounds."""
+    for i in range(actions.size):
+        if actions[i] < 0 or actions[i] >= n_actions:
+            return i
+    return -1

@@ -1,0 +1,450 @@
+r"""`PreferenceBandit-v0`: one visit, one item, one answer, and the truth in closed form.
+
+A visit has latent features ``z``; item k is worth
+
+.. math:: v = b_p + f(w_{pk} \cdot z), \qquad
+          r = s_p \cdot \text{answer}(v) + o_p
+
+to a user of preference group p. The answer is a click with probability
+``sigmoid(v)`` ("logit") or ``v`` ("rate"), or ``v`` plus noise ("gaussian"). Four dials
+decide whether methods differ at all: reward scale ``s``, base rate ``b``, population share,
+and how far the observation reveals the group.
+
+Shapes: n lanes, U users, P groups, K items, d features.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgrpo_envs.base import WorldVectorEnv
+from pgrpo_envs.lanes import SLOT_CONTEXT, SLOT_REWARD
+from pgrpo_envs.populations import draw_centroids, draw_tastes, draw_user_types, normalise
+from pgrpo_envs.responses import bernoulli, gaussian, sigmoid
+from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.single import WorldEnv
+from pgrpo_rec._numba import jit
+from pgrpo_rec._random import generator, normal, uniform
+
+BOUND = 8.0  # observations are clipped to [-8, 8]: eight standard deviations
+CONTEXTS = ("profile", "visit", "none")
+RESPONSES = ("logit", "rate", "gaussian")
+DRIFTS = ("still", "replaced", "rotating")
+
+_THREE_SCALES = {
+    "n_items": 20,
+    "n_features": 8,
+    "context": "visit",
+    "response": "gaussian",
+    "scale": (5.0, 1.0, 0.2),
+    "offset": (0.0, 2.0, -5.0),
+    "base": (0.0, 0.0, 0.0),
+}
+_THREE_RATES = {
+    "n_items": 20,
+    "n_features": 8,
+    "context": "visit",
+    "response": "logit",
+    "base": (-0.5, -1.5, -3.5),
+}
+
+
+@dataclass(frozen=True)
+class PreferenceBanditScenario(Scenario):
+    """Parameters of `PreferenceBanditVectorEnv`.
+
+    Parameters
+    ----------
+    n_items : int, default=12
+        K.
+    n_users : int, default=1000
+        U, people in the population.
+    n_features : int, default=6
+        d, dimensions of taste, or of the visit's features.
+    shares : tuple of float, default=(.7, .2, .1)
+        Share of each preference group.
+    conflict : float in [0, 1], default=0.8
+        Minus the cosine between a minority's taste and the majority's ("profile").
+    deviation : float, default=0.3
+        How far people differ inside a group: on the taste vector ("profile"), or the
+        standard deviation of a log effect per person and item ("none").
+    context : {"profile", "visit", "none"}, default="profile"
+        What is observed: a noisy profile of the user's taste; fresh features of each visit
+        that every group answers with weights of its own; or nothing at all.
+    obs_noise : float, default=0.2
+        Standard deviation of the noise on the observed profile: how hidden the group is.
+    response : {"logit", "rate", "gaussian"}, default="logit"
+    slope : float, default=4
+        Length of the item vectors ("profile").
+    spread : float, default=0.7
+        Standard deviation of the weights ("visit"), or of the items' log rates ("none").
+    base : tuple of float
+        Base logit, base rate or base value of each group.
+    scale, offset : tuple of float
+        A group's rewards are ``scale * answer + offset``; scales above 0.
+    noise : float, default=1
+        Standard deviation of a real-valued answer, before scaling ("gaussian").
+    curved : bool, default=False
+        Replace ``w . z`` by ``2 sin(1.5 w . z)``: no linear model fits.
+    n_item_features : int, default=0
+        If above 0, weights are ``M_p phi_k`` with item features ``phi`` ("visit").
+    drift : tuple of {"still", "replaced", "rotating"}
+        What happens to each group's weights: nothing; other weights from a third of
+        ``drift_visits`` on; a quarter turn towards other weights over ``drift_visits``.
+    drift_visits : int, default=1000
+        Visits of a lane over which drift is counted.
+    """
+
+    n_items: int = 12
+    n_users: int = 1000
+    n_features: int = 6
+    shares: tuple[float, ...] = (0.7, 0.2, 0.1)
+    conflict: float = 0.8
+    deviation: float = 0.3
+    context: Literal["profile", "visit", "none"] = "profile"
+    obs_noise: float = 0.2
+    response: Literal["logit", "rate", "gaussian"] = "logit"
+    slope: float = 4.0
+    spread: float = 0.7
+    base: tuple[float, ...] = (-0.5, -0.5, -0.5)
+    scale: tuple[float, ...] = (1.0, 1.0, 1.0)
+    offset: tuple[float, ...] = (0.0, 0.0, 0.0)
+    noise: float = 1.0
+    curved: bool = False
+    n_item_features: int = 0
+    drift: tuple[Literal["still", "replaced", "rotating"], ...] = ("still", "still", "still")
+    drift_visits: int = 1000
+
+    PRESETS: ClassVar = {
+        "plain": {},
+        "hidden": {"obs_noise": 1.5},
+        "scale": {"scale": (1.0, 0.3, 0.1)},
+        "sparse": {"base": (-0.5, -2.0, -3.5)},
+        "hard": {"scale": (1.0, 0.3, 0.1), "base": (0.0, -1.5, -3.0), "obs_noise": 1.5},
+        "clicks": {
+            "n_items": 20,
+            "n_features": 0,
+            "context": "none",
+            "response": "rate",
+            "base": (0.3, 0.1, 0.03),
+            "spread": 0.6,
+            "deviation": 0.0,
+        },
+        "scales": _THREE_SCALES,
+        "logit": _THREE_RATES,
+        "nonlinear": {**_THREE_SCALES, "curved": True},
+        "nonlinear_logit": {**_THREE_RATES, "curved": True},
+        "drift": {**_THREE_RATES, "drift": ("replaced", "rotating", "still")},
+        "many": {**_THREE_SCALES, "n_items": 10_000, "n_item_features": 16},
+    }
+
+    def __post_init__(self) -> None:
+        n_groups = len(self.shares)
+        require_shares(self.shares)
+        for name in ("base", "scale", "offset", "drift"):
+            require_per_group(getattr(self, name), n_groups, name)
+        require(self.n_items >= 2, "n_items", self.n_items, "at least 2 items to choose from")
+        require(
+            self.n_users >= n_groups, "n_users", self.n_users, f"at least one for {n_groups} groups"
+        )
+        require(self.context in CONTEXTS, "context", self.context, f"one of {CONTEXTS}")
+        require(self.response in RESPONSES, "response", self.response, f"one of {RESPONSES}")
+        require(
+            self.n_features >= (2 if self.context == "profile" else 0),
+            "n_features",
+            self.n_features,
+            "a profile needs at least 2 features, a visit none",
+        )
+        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
+        require(0 <= self.conflict <= 1, "conflict", self.conflict, "from 0 to 1")
+        for name in ("deviation", "obs_noise", "noise", "spread", "n_item_features"):
+            value = getattr(self, name)
+            require(value >= 0, name, value, "0 or more")
+        require(self.drift_visits >= 1, "drift_visits", self.drift_visits, "at least 1")
+        require(set(self.drift) <= set(DRIFTS), "drift", self.drift, f"each one of {DRIFTS}")
+        if self.response == "rate":
+            require(0 < min(self.base) <= max(self.base) <= 1, "base", self.base, "rates in (0, 1]")
+
+
+class World(NamedTuple):
+    """Everything that does not change; ``weights[1]`` is where drift leads."""
+
+    n_items: int
+    user_types: NDArray[np.int64]  # (U,)
+    tastes: NDArray[np.float64]  # (U, d), zero columns unless context is "profile"
+    profiles: NDArray[np.float32]  # (U, d)
+    personal: NDArray[np.float64]  # (U, K) or (0, K): log effect of a person on an item
+    weights: NDArray[np.float64]  # (2, P, K, d) or (1, P, K, d) without drift
+    bias: NDArray[np.float64]  # (P, K)
+    shift: NDArray[np.float64]  # (P, d): mean of the visit's features
+    item_features: NDArray[np.float64]  # (K, m)
+    scale: NDArray[np.float64]  # (P,)
+    offset: NDArray[np.float64]  # (P,)
+    drift: NDArray[np.int64]  # (P,): index into DRIFTS
+    drift_visits: int
+    noise: float
+    curved: bool
+    response: int  # index into RESPONSES
+    context: int  # index into CONTEXTS
+
+
+class State(NamedTuple):
+    """What changes: the latent features of each lane's visit."""
+
+    z: NDArray[np.float64]  # (n, d)
+
+
+class PreferenceBanditVectorEnv(WorldVectorEnv):
+    """Many users at a time; the page is `PreferenceBanditEnv`."""
+
+    scenario_class = PreferenceBanditScenario
+    scenario: PreferenceBanditScenario
+
+    @staticmethod
+    def build(scenario: PreferenceBanditScenario, world_seed: int) -> World:
+        """Build items, users and groups."""
+        s = scenario
+        n_groups, n_dims = len(s.shares), s.n_features
+        rng = generator(world_seed, 0)
+        user_types = draw_user_types(rng, s.n_users, s.shares)
+        tastes = np.zeros((s.n_users, n_dims))
+        if s.context == "profile":
+            centroids = draw_centroids(rng, n_groups, n_dims, s.conflict)
+            tastes = draw_tastes(rng, centroids, user_types, s.deviation)
+        seen = tastes + s.obs_noise * rng.normal(size=tastes.shape)
+        weights, bias, item_features = _draw_items(s, generator(world_seed, 1))
+        personal = np.zeros((0, s.n_items))
+        if s.context == "none" and s.deviation > 0:
+            personal = s.deviation * rng.normal(size=(s.n_users, s.n_items))
+        return World(
+            n_items=s.n_items,
+            user_types=user_types,
+            tastes=tastes,
+            profiles=np.clip(seen, -BOUND, BOUND).astype(np.float32),
+            personal=personal,
+            weights=weights,
+            bias=bias,
+            shift=generator(world_seed, 2).normal(scale=0.5, size=(n_groups, n_dims)),
+            item_features=item_features,
+            scale=np.array(s.scale),
+            offset=np.array(s.offset),
+            drift=np.array([DRIFTS.index(kind) for kind in s.drift]),
+            drift_visits=s.drift_visits,
+            noise=s.noise,
+            curved=s.curved,
+            response=RESPONSES.index(s.response),
+            context=CONTEXTS.index(s.context),
+        )
+
+    @property
+    def item_features(self) -> NDArray[np.float64]:
+        """Observable features of the items, shape (K, m); m = 0 where there are none."""
+        return self.world.item_features
+
+    def _layout(self) -> dict[str, slice]:
+        if self.scenario.n_features == 0:
+            return {"constant": slice(0, 1)}
+        name = "profile" if self.scenario.context == "profile" else "visit"
+        return {name: slice(0, self.scenario.n_features)}
+
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        high = np.full(max(self.scenario.n_features, 1), BOUND)
+        return -high, high
+
+    def _allocate(self, n: int) -> State:
+        return State(z=np.zeros((n, self.scenario.n_features)))
+
+    def _spawn(self, lanes: NDArray[np.int64]) -> None:
+        c = self._clock
+        _spawn_visits(self.world, lanes, c.spawn_key, c.episode, c.user, self.state.z)
+
+    def _observe(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
+        _observe_visits(self.world, lanes, self._clock.user, self.state.z, obs)
+
+    def _advance(
+        self,
+        actions: NDArray[np.int64],
+        obs: NDArray[np.float32],
+        reward: NDArray[np.float64],
+        terminated: NDArray[np.bool_],
+    ) -> dict[str, NDArray[Any]]:
+        answers = reward[:, None]
+        c = self._clock
+        slots = np.zeros(1, dtype=np.int64)
+        _answer(
+            self.world,
+            c.noise_key,
+            c.episode,
+            c.user,
+            self.state.z,
+            actions[:, None],
+            slots,
+            answers,
+        )
+        self._observe(np.arange(self.num_envs), obs)
+        terminated[:] = True
+        return {}
+
+    def _score(
+        self, actions: NDArray[np.int64], slots: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float64]]:
+        reward = np.empty(actions.shape, dtype=np.float64)
+        c = self._clock
+        _answer(self.world, c.noise_key, c.episode, c.user, self.state.z, actions, slots, reward)
+        return {"reward": reward}
+
+    def _expected(self) -> NDArray[np.float64]:
+        values = np.empty((self.num_envs, self.n_items))
+        _expect(self.world, self._clock.episode, self._clock.user, self.state.z, values)
+        return values
+
+
+class PreferenceBanditEnv(WorldEnv):
+    """One visit, one item, one answer, and the truth in closed form.
+
+    ## Description
+    The diagnostic world: a user of a hidden preference group comes by, one item is shown,
+    one reward is heard, and the next user comes. Presets move four dials one at a time:
+    reward scale (``scale``), base rate (``sparse``), how hidden the group is (``hidden``),
+    all of them (``hard``, whose groups are hidden, conflicting and unequal in everything);
+    and give standard problems: ``clicks``, ``scales``, ``logit``, ``nonlinear``,
+    ``nonlinear_logit``, ``drift``, ``many``.
+
+    ## Action space
+    ``Discrete(K)``: the item to show.
+
+    ## Observation space
+    ``Box(-8, 8, (d,), float32)``: a noisy profile of the user, the features of the visit, or
+    the constant 1 where nothing is known; ``obs_layout`` tells which.
+
+    ## Rewards
+    ``scale_p * answer + offset_p`` of the user's group p; the answer is 0 or 1 ("logit",
+    "rate") or real ("gaussian").
+
+    ## Starting state
+    A user drawn at random from the population; fresh visit features.
+
+    ## Episode end
+    Always terminated after one step.
+
+    ## Information
+    ``user_id``; with ``info_level="eval"`` also ``user_type``, ``expected_reward``,
+    ``best_expected_reward``.
+
+    ## Arguments
+    ``preset``, ``world_seed`` and every field of `PreferenceBanditScenario`.
+
+    ## Version history
+    * v0: first version.
+    """
+
+    vector_class = PreferenceBanditVectorEnv
+
+
+def _draw_items(
+    s: PreferenceBanditScenario, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    n_groups, n_dims = len(s.shares), s.n_features
+    n_versions = 2 if set(s.drift) != {"still"} else 1
+    shape = (n_versions, n_groups, s.n_items, n_dims)
+    bias = np.repeat(np.array(s.base)[:, None], s.n_items, axis=1)
+    item_features = np.zeros((s.n_items, s.n_item_features))
+    if s.context == "profile":
+        vectors = s.slope * normalise(rng.normal(size=(s.n_items, n_dims)))
+        weights = np.broadcast_to(vectors, shape).copy()
+    elif s.n_item_features > 0:
+        item_features = rng.normal(size=item_features.shape) / math.sqrt(s.n_item_features)
+        maps = rng.normal(scale=s.spread, size=(*shape[:2], n_dims, s.n_item_features))
+        weights = np.einsum("vpdm,km->vpkd", maps, item_features)
+    else:
+        weights = rng.normal(scale=s.spread, size=shape)
+    if s.context == "none":
+        rates = bias * np.exp(rng.normal(scale=s.spread, size=bias.shape))
+        bias = np.clip(rates, 0.001, 0.95) if s.response == "rate" else bias + np.log(rates / bias)
+    return weights, bias, item_features
+
+
+@jit
+def _spawn_visits(world, lanes, keys, episodes, users, z):
+    """Set the latent features of new visits: the user's taste, or fresh ones with z_0 = 1."""
+    n_dims = z.shape[1]
+    for i in lanes:
+        if world.context == 0:
+            z[i] = world.tastes[users[i]]
+        elif n_dims > 0:
+            shift = world.shift[world.user_types[users[i]]]
+            z[i, 0] = 1.0
+            for j in range(1, n_dims):
+                x = shift[j] + normal(keys[i], episodes[i], 0, SLOT_CONTEXT + j)
+                z[i, j] = np.float32(min(max(x, -BOUND), BOUND))
+
+
+@jit
+def _observe_visits(world, lanes, users, z, obs):
+    n_dims = z.shape[1]
+    for i in lanes:
+        for j in range(n_dims):
+            obs[i, j] = world.profiles[users[i], j] if world.context == 0 else z[i, j]
+        if n_dims == 0:
+            obs[i, 0] = 1.0
+
+
+@jit
+def _turn(kind, visits, horizon):
+    """Return how much of the first and of the second weights hold after some visits."""
+    if kind == 1 and 3 * visits >= horizon:
+        return 0.0, 1.0
+    if kind == 2:
+        angle = 0.5 * math.pi * min(visits / horizon, 1.0)
+        return math.cos(angle), math.sin(angle)
+    return 1.0, 0.0
+
+
+@jit
+def _value(world, episode, user, features, k):
+    """Return the mean answer of a user to item k, before scale and offset."""
+    p = world.user_types[user]
+    old, new = _turn(world.drift[p], episode, world.drift_visits)
+    dot = 0.0
+    for j in range(features.size):
+        weight = old * world.weights[0, p, k, j]
+        if new > 0.0:
+            weight += new * world.weights[1, p, k, j]
+        dot += weight * features[j]
+    if world.curved:
+        dot = 2.0 * math.sin(1.5 * dot)
+    value = world.bias[p, k] + dot
+    if world.personal.shape[0] > 0 and world.response == 1:
+        value = min(max(value * math.exp(world.personal[user, k]), 0.001), 0.95)
+    elif world.personal.shape[0] > 0:
+        value += world.personal[user, k]
+    return sigmoid(value) if world.response == 0 else value
+
+
+@jit
+def _answer(world, keys, episodes, users, z, actions, slots, rewards):
+    """Fill (n, G) rewards of candidates; each column draws from a slot of its own."""
+    for i in range(actions.shape[0]):
+        p = world.user_types[users[i]]
+        for g in range(actions.shape[1]):
+            value = _value(world, episodes[i], users[i], z[i], actions[i, g])
+            slot = SLOT_REWARD + slots[g]
+            if world.response == 2:
+                answer = gaussian(value, world.noise, normal(keys[i], episodes[i], 0, slot))
+            else:
+                answer = bernoulli(value, uniform(keys[i], episodes[i], 0, slot))
+            rewards[i, g] = world.scale[p] * answer + world.offset[p]
+
+
+@jit
+def _expect(world, episodes, users, z, values):
+    for i in range(values.shape[0]):
+        p = world.user_types[users[i]]
+        for k in range(values.shape[1]):
+            value = _value(world, episodes[i], users[i], z[i], k)
+            values[i, k] = world.scale[p] * value + world.offset[p]
