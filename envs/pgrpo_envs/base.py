@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from pgrpo_envs.lanes import (
     SLOT_CANDIDATE,
     Clock,
-    draw_users,
+    begin_episodes,
+    close_step,
     fill_keys,
     first_outside,
     put_info,
@@ -60,7 +61,7 @@ class WorldVectorEnv(VectorEnv):
         Lanes ``iG .. (i+1)G - 1`` follow the same user from the same start with noise of
         their own. A privilege of simulators.
     max_episode_steps : int, optional
-        Truncate episodes after so many steps; the scenario's horizon by default.
+        Truncate episodes after so many steps, if the scenario's horizon is not sooner.
     render_mode : {"ansi", "rgb_array"}, optional
     **changes
         Single fields of the scenario.
@@ -116,7 +117,11 @@ class WorldVectorEnv(VectorEnv):
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
 
         self.world = _cached_world(type(self).build, scenario, self.world_seed)
-        self.horizon: float = self._horizon() if max_episode_steps is None else max_episode_steps
+        limit = np.inf if max_episode_steps in (None, -1) else max_episode_steps
+        require(limit >= 1, "max_episode_steps", max_episode_steps, "at least 1, or -1 for none")
+        # Observed time counts by the horizon alone: `make` hides its limit from the world.
+        self.horizon = float(self._horizon())
+        self._limit = min(self.horizon, float(limit))
         self.state = self._allocate(num_envs)
         self._clock: Any = Clock(
             t=np.zeros(num_envs, dtype=np.int64),
@@ -236,15 +241,13 @@ class WorldVectorEnv(VectorEnv):
         reward = np.empty(self.num_envs, dtype=np.float64)
         terminated = np.zeros(self.num_envs, dtype=np.bool_)
         told |= self._advance(actions, obs, reward, terminated)
-        self._reveal(np.arange(self.num_envs), obs)
-        self._clock.t[:] += 1
-        truncated = self._clock.t >= self.horizon
+        if self.reveal_user_type:
+            self._reveal(np.arange(self.num_envs), obs)
+        truncated = np.empty(self.num_envs, dtype=np.bool_)
+        ended = np.empty(self.num_envs, dtype=np.bool_)
+        close_step(self._clock, self._limit, waiting, reward, terminated, truncated, ended)
         if self._diary is not None:
             self._diary.write(self.user_types[self._clock.user], actions, reward, ~waiting)
-        for array in (reward, terminated, truncated):
-            array[waiting] = 0
-        ended = terminated | truncated
-        self._clock.ended[:] = ended
         info: dict[str, Any] = {}
         fresh = waiting
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
@@ -293,7 +296,8 @@ class WorldVectorEnv(VectorEnv):
         values = self._expected()
         if actions is None:
             return values
-        columns = np.asarray(actions).reshape(self.num_envs, -1)
+        actions = self._checked(actions, np.shape(actions))
+        columns = actions.reshape(self.num_envs, -1)
         return np.take_along_axis(values, columns, axis=1).reshape(np.shape(actions))
 
     def best_expected_reward(self) -> NDArray[np.float64]:
@@ -350,6 +354,12 @@ class WorldVectorEnv(VectorEnv):
         for array, kept in zip((*self._clock, *self.state), state, strict=True):
             array[...] = kept
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # NumPy forgets write protection in copies and pickles; without it every kernel
+        # would be compiled once more, for arrays of another type.
+        self.__dict__.update(state)
+        _protect(self.world)
+
     # --- the parts of reset and step -----------------------------------------------------
 
     def _lanes_to_reset(self, options: dict[str, Any] | None) -> NDArray[np.int64]:
@@ -379,6 +389,8 @@ class WorldVectorEnv(VectorEnv):
             )
             numbers = np.zeros(n, dtype=np.int64)
             kept = np.array([s is not None for s in seed])
+            good = all(s is None or s >= 0 for s in seed)
+            require(good, "seed", seed, "seeds are non-negative integers, or None to go on")
             require(
                 self._started or bool(kept.all()), "seed", seed, "the first reset needs every seed"
             )
@@ -390,10 +402,7 @@ class WorldVectorEnv(VectorEnv):
 
     def _begin(self, lanes: NDArray[np.int64]) -> None:
         clock = self._clock
-        clock.t[lanes] = 0
-        clock.episode[lanes] += 1
-        clock.ended[lanes] = False
-        draw_users(clock.spawn_key, clock.episode, lanes, self.n_users, clock.user)
+        begin_episodes(clock, lanes, self.n_users)
         self._spawn(lanes)
         self._started = True
 
@@ -538,7 +547,11 @@ class WorldVectorEnv(VectorEnv):
 @lru_cache(maxsize=16)
 def _cached_world(build: Callable[[Any, int], Any], scenario: Scenario, world_seed: int) -> Any:
     world = build(scenario, world_seed)
+    _protect(world)
+    return world
+
+
+def _protect(world: Any) -> None:
     for array in world:
         if isinstance(array, np.ndarray):
             array.flags.writeable = False
-    return world

@@ -33,9 +33,12 @@ class Clock(NamedTuple):
 
 def put_info(info: dict[str, Any], key: str, values: Any, mask: NDArray[np.bool_]) -> None:
     """Add one entry to a vector ``info``: the values and the mask of lanes that have it."""
-    if not mask.any():
+    n_lanes = np.count_nonzero(mask)
+    if n_lanes == 0:
         return
-    if isinstance(values, np.ndarray) and key != "final_obs":
+    if isinstance(values, np.ndarray) and n_lanes == mask.size:
+        values = values.copy()
+    elif isinstance(values, np.ndarray) and key != "final_obs":
         values = np.where(mask.reshape(-1, *[1] * (values.ndim - 1)), values, values.dtype.type(0))
     info[key] = values
     info[f"_{key}"] = mask.copy()
@@ -49,10 +52,27 @@ def fill_keys(roots, numbers, lanes, keys):
 
 
 @jit
-def draw_users(keys, episodes, lanes, n_users, users):
-    """Draw which user the new episode of each lane is about."""
+def begin_episodes(clock, lanes, n_users):
+    """Begin the next episode of some lanes: step 0, and a user drawn from the population."""
     for i in lanes:
-        users[i] = int(uniform(keys[i], episodes[i], 0, SLOT_USER) * n_users)
+        clock.t[i] = 0
+        clock.episode[i] += 1
+        clock.ended[i] = False
+        place = uniform(clock.spawn_key[i], clock.episode[i], 0, SLOT_USER)
+        clock.user[i] = int(place * n_users)
+
+
+@jit
+def close_step(clock, horizon, waiting, reward, terminated, truncated, ended):
+    """Count the step and tell whose episode ended; waiting lanes heard and ended nothing."""
+    for i in range(reward.size):
+        clock.t[i] += 1
+        real = not waiting[i]
+        reward[i] = reward[i] if real else 0.0
+        terminated[i] &= real
+        truncated[i] = (clock.t[i] >= horizon) & real
+        ended[i] = terminated[i] | truncated[i]
+        clock.ended[i] = ended[i]
 
 
 @jit

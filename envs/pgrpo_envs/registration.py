@@ -28,6 +28,33 @@ WORLDS: tuple[WorldEntry, ...] = (
         "preference_bandit",
         "one visit a user, exact truth: the diagnostic world",
     ),
+    WorldEntry("Recommend", "recommend", "visits over time: people tire, drift, and leave"),
+    WorldEntry(
+        "Slate",
+        "slate",
+        "a list of items a visit: click models, satiation, people who leave",
+    ),
+    WorldEntry(
+        "EchoChamber",
+        "echo_chamber",
+        "tastes grow towards clicks: reward pays for the bubble",
+    ),
+    WorldEntry("Tutor", "tutor", "which skill, taught how: learning, forgetting, giving up"),
+    WorldEntry(
+        "Treatment",
+        "treatment",
+        "which drug at which dose, a toy: the best for all harms the frail",
+    ),
+    WorldEntry(
+        "Norms",
+        "norms",
+        "what I like against what it does to others, with the exact Pareto front",
+    ),
+    WorldEntry(
+        "Ratings",
+        "ratings",
+        "real tastes: users of any ratings table, their own ratings as rewards",
+    ),
 )
 
 
