@@ -83,7 +83,7 @@ def lane_key(root, lane):
 def uniform(key, episode, t, slot):
     """Return a uniform number in [0, 1) for one use: 53 bits, a pure function of its place."""
     place = np.uint64(episode) * _GOLDEN + np.uint64(t) * _ODD_TIME
-    z = mix(mix(key ^ mix(place)) + np.uint64(slot) * _ODD_SLOT)
+    z = mix(mix(np.uint64(key) ^ mix(place)) + np.uint64(slot) * _ODD_SLOT)
     return float(z >> np.uint64(11)) * _TWO_53
 
 

@@ -1,0 +1,48 @@
+# Every target sets up .venv by itself when it has to; second runs skip that.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format notebooks clean
+
+help:  ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.plot  ## See P-GRPO learn for people who differ (ARGS="--ratings PATH" for your own table).
+	$(BIN)/pgrpo-rec demo $(ARGS)
+
+test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.test  ## Check style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test  ## Put the code into its standard form.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+notebooks: $(VENV)/.test  ## Execute all notebooks in place.
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+
+clean:  ## Remove everything that can be made again, results in runs/ excepted.
+	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.plot: $(VENV)/bin/python $(SETUP)
+	$(BIN)/python -m pip install --quiet --editable '.[plot]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python $(SETUP)
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@

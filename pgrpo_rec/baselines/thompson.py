@@ -1,0 +1,77 @@
+"""Thompson sampling without features, for rewards on any real scale."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pgrpo_rec._random import Seed
+from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.estimators.parameters import check_number
+from pgrpo_rec.interactions import Visits
+from pgrpo_rec.posterior import probability_of_best
+
+
+class GaussianThompson(Bandit):
+    r"""Show an item with the posterior probability that its mean reward is the highest.
+
+    Rewards are taken as normal with the spread s of all rewards so far, and an item's mean
+    has the prior :math:`N(\bar r, s^2 / \text{prior_count})` around the mean of all; the
+    posterior's standard deviation is multiplied by ``width``.
+
+    Parameters
+    ----------
+    items : int or array of labels, optional
+    prior_count : float, default=1
+        Above 0: how many rewards the prior is worth.
+    width : float, default=1
+        Above 0; below 1 explores less than the posterior says.
+    random_state : int, Generator, RandomState or None, default=None
+
+    References
+    ----------
+    Thompson, On the likelihood that one unknown probability exceeds another, 1933; Agrawal
+    and Goyal, Near-optimal regret bounds for Thompson sampling, 2017.
+
+    Examples
+    --------
+    >>> from pgrpo_rec.baselines import GaussianThompson
+    >>> bandit = GaussianThompson(2, random_state=0)
+    >>> bandit = bandit.fit(None, [0.0, 1.0] * 50, actions=[0, 1] * 50)
+    >>> bandit.predict_proba(None, users=["anyone"]).round(3)
+    array([[0., 1.]])
+    """
+
+    def __init__(
+        self,
+        items: int | ArrayLike | None = None,
+        *,
+        prior_count: float = 1.0,
+        width: float = 1.0,
+        random_state: Seed = None,
+    ) -> None:
+        self.items = items
+        self.prior_count = prior_count
+        self.width = width
+        self.random_state = random_state
+
+    def _start(self, n_features: int) -> None:
+        check_number("prior_count", self.prior_count, Real, above=0.0)
+        check_number("width", self.width, Real, above=0.0)
+        super()._start(n_features)
+
+    def _posterior(self, visits: Visits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        count, total = self._sums(self._clusters(visits))
+        seen = count.sum(axis=1, keepdims=True)
+        pooled = total.sum(axis=1, keepdims=True) / np.maximum(seen, 1.0)
+        weight = count + self.prior_count
+        mean = (total + self.prior_count * pooled) / weight
+        return mean, self.width * self._spread() / np.sqrt(weight)
+
+    def _values(self, visits: Visits) -> NDArray[np.float64]:
+        return self._posterior(visits)[0]
+
+    def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
+        return probability_of_best(*self._posterior(visits), visits.available)

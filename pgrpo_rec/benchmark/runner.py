@@ -1,0 +1,97 @@
+"""Run contenders on tasks over seeds; results are written as they come.
+
+Every (task, contender, seed) is one part, a small CSV file of its own. A run that was
+stopped goes on where it was: parts that are there are not done again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from pgrpo_rec.benchmark.plan import Contender, Task, slug
+from pgrpo_rec.progress import progress_bar
+from pgrpo_rec.simulate import simulate
+
+N_BINS = 40  # points of a learning curve
+SUMS = ["reward", "regret", "span"]
+
+
+def run(
+    contenders: Sequence[Contender],
+    tasks: Sequence[Task],
+    seeds: Iterable[int],
+    output: Path,
+    *,
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Let every contender do every task with every seed.
+
+    Seeds are shared: with the same seed all contenders meet the same world and the same
+    visitors, so differences between them may be taken seed by seed.
+
+    Parameters
+    ----------
+    contenders, tasks : sequences
+    seeds : iterable of int
+    output : pathlib.Path
+        Folder for the parts; those already there are read, not run.
+    n_jobs : int, default=1
+        Processes, through joblib.
+    progress : bool, default=False
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``task``, ``contender``, ``seed``, ``bin`` (0 to 39, time), ``user_type``, ``n``
+        and sums over those n answers of ``reward``, ``regret`` and ``span`` (what the world's
+        best item earns more than a random one). In the order of tasks, contenders, seeds.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    order = list(product(tasks, contenders, seeds))
+    paths = [output / _file_name(*unit) for unit in order]
+    missing = [(unit, path) for unit, path in zip(order, paths, strict=True) if not path.exists()]
+    jobs = (delayed(_run_part)(*unit, path) for unit, path in missing)
+    with progress_bar("run", len(missing), show=progress) as move:
+        for name in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs):
+            move(note=name)
+    parts = [pd.read_csv(path) for path in paths]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _file_name(task: Task, contender: Contender, seed: int) -> str:
+    return f"{slug(task.name)}--{slug(contender.name)}--{seed}.csv"
+
+
+def _run_part(task: Task, contender: Contender, seed: int, path: Path) -> str:
+    env = task.make(seed)
+    recommender = contender.make(env, seed)
+    told = contender.telling(env, seed)
+    log = simulate(recommender, env, task.n_interactions, seed=seed, **told)
+    part = bin_log(log)
+    part.insert(0, "task", task.name)
+    part.insert(1, "contender", contender.name)
+    part.insert(2, "seed", seed)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    part.to_csv(draft, index=False)
+    draft.replace(path)  # whole or not at all
+    return f"{task.name}: {contender.name}"
+
+
+def bin_log(log: pd.DataFrame, n_bins: int = N_BINS) -> pd.DataFrame:
+    """Sum a table of `pgrpo_rec.simulate` over stretches of time and true groups."""
+    rounds = log["round"].to_numpy()
+    table = log.assign(
+        bin=rounds * n_bins // (rounds.max() + 1),
+        span=log["best_reward"] - log["uniform_reward"],
+        n=np.ones(len(log), dtype=np.int64),
+    )
+    sums = table.groupby(["bin", "user_type"], as_index=False)[["n", *SUMS]].sum()
+    return sums

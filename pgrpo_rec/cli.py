@@ -1,0 +1,99 @@
+"""The command line: ``pgrpo-rec demo``. Arguments and messages only, no logic."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pgrpo_rec._version import __version__
+
+BAD_INPUT = 2
+STOPPED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, OSError) as error:
+        print(f"pgrpo-rec: {_one_line(error)}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pgrpo-rec", description="Recommend to people who differ."
+    )
+    parser.add_argument("--version", action="version", version=f"pgrpo-rec {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="P-GRPO next to bandits, on simulated and real tastes")
+    demo.add_argument("--ratings", metavar="PATH", help="a ratings table: file or folder")
+    demo.add_argument("--seeds", type=_positive, default=6, metavar="N", help="default: 6")
+    demo.add_argument(
+        "--interactions",
+        type=_positive,
+        default=20_000,
+        metavar="N",
+        help="answers; default: 20000",
+    )
+    demo.add_argument(
+        "--jobs", type=int, default=-1, metavar="N", help="processes; default: all cores"
+    )
+    demo.add_argument(
+        "--output", type=Path, default=Path("runs"), metavar="DIR", help="default: runs"
+    )
+    demo.add_argument("--name", default="demo", help="name of the run; default: demo")
+    demo.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
+    demo.add_argument("--quiet", action="store_true", help="no progress bars")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pgrpo_rec import demo
+
+    if options.resume is not None:
+        folder = options.resume
+        plan = demo.load_plan(folder)
+        tasks = demo.plan_tasks(plan)
+    else:
+        ratings = demo.find_ratings(options.ratings)
+        plan = demo.DemoPlan(ratings, options.seeds, options.interactions)
+        tasks = demo.plan_tasks(plan)
+        folder = demo.new_run_folder(options.output, options.name)
+        demo.save_plan(plan, folder)
+    try:
+        demo.run_demo(
+            plan,
+            tasks,
+            folder,
+            n_jobs=options.jobs,
+            progress=not options.quiet,
+            console=Console(),
+        )
+    except KeyboardInterrupt:
+        print(
+            f"\npgrpo-rec: stopped; finished parts are kept, go on with --resume {folder}",
+            file=sys.stderr,
+        )
+        return STOPPED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""Learned preference groups: per-user statistics in, clusters of users out.
+
+``statistics``: what is kept of a user's feedback; ``bernoulli`` and ``gaussian``: the two
+kinds of rewards; ``mixture``: EM, the number of clusters, stable labels; ``starts``: first
+guesses; ``kmeans``: the simple rival; ``labels``: from user and item labels to rows and columns.
+"""

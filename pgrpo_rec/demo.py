@@ -1,0 +1,232 @@
+"""The demo: P-GRPO next to the bandits people know, on simulated users and on real tastes."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+from gymnasium.vector import VectorEnv
+from rich.console import Console
+
+import pgrpo_envs  # noqa: F401  registers the worlds
+from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, Uniform
+from pgrpo_rec.benchmark import Contender, Task, compare, curves_by_group, run, summarise
+from pgrpo_rec.datasets import RatingsError, RatingsTable, load_sample_ratings, read_ratings
+from pgrpo_rec.estimators.pgrpo import PGRPORecommender
+from pgrpo_rec.reports import draw_learning_curves, leaderboard
+
+N_LANES = 64  # visits a round
+LEARNED, KNOWN = "P-GRPO learned", "P-GRPO known"  # how it comes to its groups
+RANDOM, ONE = "P-GRPO random", "P-GRPO one group"
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """What a run of the demo does; kept in its folder, so that it can go on after a stop.
+
+    Parameters
+    ----------
+    ratings : str or None
+        File or folder of a ratings table; None for the shipped sample.
+    n_seeds : int
+    n_interactions : int
+        Answers heard by every contender in each world.
+    """
+
+    ratings: str | None
+    n_seeds: int
+    n_interactions: int
+
+
+def contenders(env: VectorEnv) -> list[Contender]:
+    """Return who competes in a world; known groups only where there are any."""
+    n = int(env.unwrapped.n_items)  # type: ignore[attr-defined]
+    grpo = {"advantage": "grpo", "group_size": 4, "solver": "adam"}
+    several = len(np.unique(env.unwrapped.user_types)) > 1  # type: ignore[attr-defined]
+    everyone = [
+        Contender(LEARNED, _maker(PGRPORecommender, n), "users"),
+        Contender(KNOWN, _maker(PGRPORecommender, n), "true groups"),
+        Contender(RANDOM, _maker(PGRPORecommender, n), "random groups"),
+        Contender(ONE, _maker(PGRPORecommender, n)),
+        Contender("GRPO (G=4)", _maker(PGRPORecommender, n, **grpo)),
+        Contender("Thompson sampling", _maker(GaussianThompson, n)),
+        Contender("LinTS", _maker(LinTS, n)),
+        Contender("epsilon-greedy", _maker(EpsilonGreedy, n)),
+        Contender("uniform", _maker(Uniform, n)),
+        Contender("oracle", lambda env, seed: Oracle(env)),
+    ]
+    return [c for c in everyone if several or c.told not in ("true groups", "random groups")]
+
+
+def _maker(recommender: Any, n_items: int, **arguments: Any) -> Any:
+    return partial(_make, recommender, n_items, arguments)
+
+
+def _make(recommender: Any, n_items: int, arguments: dict[str, Any], env: Any, seed: int) -> Any:
+    return recommender(n_items, random_state=seed, **arguments)
+
+
+def simulated_task(n_interactions: int) -> Task:
+    """Return the simulated world: hidden groups of 70, 20 and 10 % that differ in everything."""
+    names = ("majority\n70 %", "minority\n20 %", "minority\n10 %")
+    return Task("simulated users", _simulated_world, n_interactions, names)
+
+
+def _simulated_world(seed: int) -> VectorEnv:
+    return gym.make_vec(
+        "pgrpo_envs/PreferenceBandit-v0",
+        num_envs=N_LANES,
+        preset="hard",
+        n_users=300,
+        world_seed=seed,
+    )
+
+
+def real_task(table: RatingsTable, n_interactions: int) -> Task:
+    """Return the world of a ratings table, whose truth is what people really answered."""
+    make = partial(_real_world, table)
+    world = make(0).unwrapped
+    return Task(table.name, make, n_interactions, tuple(world.group_names))  # type: ignore[attr-defined]
+
+
+def _real_world(table: RatingsTable, seed: int) -> VectorEnv:
+    return gym.make_vec("pgrpo_envs/Ratings-v0", num_envs=N_LANES, ratings=table, world_seed=seed)
+
+
+def find_ratings(given: str | None) -> str | None:
+    """Return where the ratings are: the argument, else ``PGRPO_DATA``, else None.
+
+    A relative path that does not exist here is looked for under ``PGRPO_DATA``. Where
+    ``PGRPO_DATA`` is a folder of several tables and none is chosen, the first readable one
+    is taken.
+    """
+    home = os.environ.get("PGRPO_DATA")
+    if given is not None:
+        if home and not Path(given).exists() and (Path(home) / given).exists():
+            return str(Path(home) / given)
+        return given
+    if not home:
+        return None
+    try:
+        read_ratings(home)
+    except RatingsError:
+        for folder in sorted(path for path in Path(home).glob("*") if path.is_dir()):
+            if _is_readable(folder):
+                return str(folder)
+        raise
+    return home
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        read_ratings(folder)
+    except RatingsError:
+        return False
+    return True
+
+
+def new_run_folder(parent: Path, name: str) -> Path:
+    """Make ``parent/name``, or ``parent/name-2`` and so on: an earlier run stays as it is."""
+    number = 1
+    while True:
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        return folder
+
+
+def save_plan(plan: DemoPlan, folder: Path) -> None:
+    """Write the plan into the run's folder."""
+    (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n", encoding="utf-8")
+
+
+def load_plan(folder: Path) -> DemoPlan:
+    """Read the plan of a run that is to go on."""
+    file = folder / "plan.json"
+    if not file.is_file():
+        raise ValueError(f"{folder} is no run to go on with: it has no plan.json")
+    return DemoPlan(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def plan_tasks(plan: DemoPlan) -> list[Task]:
+    """Return the two worlds of the demo; bad ratings are found out here, before anything runs."""
+    table = load_sample_ratings() if plan.ratings is None else read_ratings(plan.ratings)
+    return [simulated_task(plan.n_interactions), real_task(table, plan.n_interactions)]
+
+
+def run_demo(
+    plan: DemoPlan,
+    tasks: list[Task],
+    folder: Path,
+    *,
+    n_jobs: int,
+    progress: bool,
+    console: Console,
+) -> pd.DataFrame:
+    """Run the demo into a folder and print its tables; return the summary."""
+    console.print(_opening(plan, tasks))
+    console.print(tasks[1].make(0).unwrapped.describe(), highlight=False)  # type: ignore[attr-defined]
+    parts = []
+    for task in tasks:
+        competing = contenders(task.make(0))
+        seeds = range(plan.n_seeds)
+        parts.append(
+            run(competing, [task], seeds, folder / "parts", n_jobs=n_jobs, progress=progress)
+        )
+    return report(pd.concat(parts, ignore_index=True), tasks, folder, console)
+
+
+def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Console) -> pd.DataFrame:
+    """Write tables and figure into the folder, print the tables and what they say."""
+    summary = summarise(parts)
+    curves = curves_by_group(parts)
+    summary.to_csv(folder / "summary.csv", index=False)
+    curves.to_csv(folder / "curves.csv", index=False)
+    for task in tasks:
+        title = f"\n{task.name}: mean over seeds, 95 % interval; regret 0 = oracle, 1 = random item"
+        console.print(leaderboard(summary, task.name, group_names=task.group_names, title=title))
+        console.print(verdict(parts, task.name), highlight=False)
+    figure = folder / "learning_curves.png"
+    draw_learning_curves(
+        curves,
+        group_names={task.name: task.group_names for task in tasks},
+        highlight=(LEARNED, KNOWN, "Thompson sampling", "LinTS"),
+        path=figure,
+    )
+    console.print(f"\nTables and the figure are in {folder}/", highlight=False)
+    return summary
+
+
+def verdict(parts: pd.DataFrame, task: str) -> str:
+    """Say in words whether learned groups brought anything here, by paired differences."""
+    gain = compare(parts, task, LEARNED, ONE)
+    if np.isnan(gain.low):
+        return "One seed says nothing of the spread: no verdict."
+    size = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] reward a visit, seed by seed"
+    if gain.low > 0.0:
+        return f"Learned groups bring a gain over one group for all: {size}."
+    if gain.high < 0.0:
+        return f"Learned groups cost something against one group for all: {size}."
+    return f"Learned groups bring no gain over one group for all that could be told: {size}."
+
+
+def _opening(plan: DemoPlan, tasks: list[Task]) -> str:
+    real = "a small table generated by this project (--ratings PATH takes your own)"
+    if plan.ratings is not None:
+        real = plan.ratings
+    return (
+        f"P-GRPO next to bandits, {plan.n_seeds} seeds, {plan.n_interactions:,} answers each\n"
+        f"  1. {tasks[0].name}: hidden groups of 70, 20 and 10 % with conflicting tastes,\n"
+        f"     unequal reward scales and base rates\n"
+        f"  2. ratings: {real}"
+    )

@@ -1,0 +1,247 @@
+"""Learners: two ways from advantages to a policy, behind one interface.
+
+`FirstOrder` climbs the clipped surrogate by gradient steps. `Natural` keeps the least-squares
+fit of the advantages and shows items with their posterior-sampling probabilities.
+
+Shapes: n visits, K items, P clusters, D = d + 1 features with the constant first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgrpo_rec.estimators.audience import Audience, LearnedClusters
+from pgrpo_rec.natural import (
+    FIRST_RIDGE,
+    RIDGES,
+    Fit,
+    Sums,
+    add_answers,
+    choose_ridge,
+    empty_fit,
+    empty_sums,
+    read_values,
+    refresh,
+)
+from pgrpo_rec.objectives import Penalties, PolicyBatch, surrogate
+from pgrpo_rec.policies import action_probabilities
+from pgrpo_rec.posterior import probability_of_best
+from pgrpo_rec.solvers import Solver
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Answers(NamedTuple):
+    """One batch of answers, checked, with clusters and advantages."""
+
+    z: Floats  # (n, D)
+    clusters: Ints  # (n,)
+    actions: Ints  # (n,)
+    rewards: Floats  # (n,)
+    advantages: Floats  # (n,)
+    propensities: Floats  # (n,)
+    available: Bools  # (n, K)
+    users: NDArray[Any] | None  # (n,)
+
+
+class Learner(Protocol):
+    """What a policy's learner can do; clusters may be one past the last for strangers."""
+
+    def probabilities(self, z: Floats, clusters: Ints, available: Bools) -> Floats:
+        """Return the policy, shape (n, K)."""
+
+    def values(self, z: Floats, clusters: Ints, available: Bools) -> Floats:
+        """Return what a greedy choice goes by, shape (n, K)."""
+
+    def follow(self, mixing: Floats, audience: Audience) -> None:
+        """Go along with users into new clusters; see `Audience.absorb`."""
+
+    def learn(self, answers: Answers, audience: Audience) -> None:
+        """Take one batch."""
+
+
+class FirstOrder:
+    """Softmax policy trained by gradient steps on the clipped surrogate.
+
+    Parameters
+    ----------
+    n_items, n_columns : int
+        K and D.
+    solver : Solver
+    penalties : Penalties
+    n_epochs : int
+        Steps a batch.
+    shrinkage : float
+        Fraction of the clusters' own weights that is taken off at each step.
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        n_columns: int,
+        *,
+        solver: Solver,
+        penalties: Penalties,
+        n_epochs: int,
+        shrinkage: float,
+    ) -> None:
+        self.weights = np.zeros((1, n_items, n_columns))
+        self.solver = solver
+        self.penalties = penalties
+        self.n_epochs = n_epochs
+        self.shrinkage = shrinkage
+
+    def probabilities(self, z: Floats, clusters: Ints, available: Bools) -> Floats:
+        """Return the softmax; strangers are served by the shared part alone."""
+        weights = self.weights
+        if clusters.size and clusters.max() >= weights.shape[0] - 1:
+            weights = np.concatenate([weights, np.zeros((1, *weights.shape[1:]))])
+        return action_probabilities(weights, z, clusters, available)
+
+    values = probabilities
+
+    def follow(self, mixing: Floats, audience: Audience) -> None:
+        """Mix weights and the solver's memory as the clusters are mixed."""
+        whole = np.zeros((1 + mixing.shape[0], 1 + mixing.shape[1]))
+        whole[0, 0] = 1.0
+        whole[1:, 1:] = mixing
+        self.weights = np.tensordot(whole, self.weights, axes=1)
+        self.solver.remap(whole)
+
+    def learn(self, answers: Answers, audience: Audience) -> None:
+        """Take ``n_epochs`` steps; the advantages stay what they are."""
+        a = answers
+        ones = np.ones(a.actions.size)
+        shown = np.maximum(a.propensities, 1e-12)
+        batch = PolicyBatch(a.z, a.clusters, a.actions, a.advantages, shown, a.available, ones)
+        for _ in range(self.n_epochs):
+            _, gradient = surrogate(batch, self.penalties, self.weights, self.weights)
+            self.solver.step(self.weights, gradient)
+            if self.shrinkage > 0.0:
+                self.weights[1:] *= 1.0 - self.shrinkage
+
+
+class Natural:
+    """Posterior sampling on the least-squares fit of the advantages.
+
+    Parameters
+    ----------
+    n_items, n_columns : int
+        K and D.
+    exploration : float
+        Factor on the posterior's standard deviation.
+    memory : int
+        With learned clusters: how many of the last answers are kept, so that the fit can be
+        made anew when users change clusters. Without features nothing is kept: the
+        clustering's sums suffice.
+    """
+
+    def __init__(self, n_items: int, n_columns: int, *, exploration: float, memory: int) -> None:
+        self.n_columns = n_columns
+        self.exploration = exploration
+        self.memory = memory
+        self.sums: Sums = empty_sums(0, n_items, n_columns)
+        self.fit: Fit = empty_fit(0, n_items, n_columns)
+        self.ridges = np.zeros((0, 2))
+        self.noise = np.zeros(0)
+        self._stale = np.zeros((0, n_items), dtype=np.bool_)
+        self._kept: deque[Answers] = deque()
+        self._n_kept = 0
+        self._regrouped = False
+        self._next_tuning = 64.0
+
+    def probabilities(self, z: Floats, clusters: Ints, available: Bools) -> Floats:
+        """Return the posterior-sampling probabilities."""
+        mean, std = self._read(z, clusters)
+        return probability_of_best(mean, self.exploration * std, available)
+
+    def values(self, z: Floats, clusters: Ints, available: Bools) -> Floats:
+        """Return the expected advantages."""
+        return self._read(z, clusters)[0]
+
+    def follow(self, mixing: Floats, audience: Audience) -> None:
+        """Make room for new clusters; sums of regrouped users are gathered by `learn`."""
+        n_clusters, n_items = mixing.shape[0], self.sums.heard.shape[1]
+        fresh = empty_sums(n_clusters, n_items, self.n_columns)
+        self._regrouped = isinstance(audience, LearnedClusters)
+        if not self._regrouped:
+            for new, old in zip(fresh, self.sums, strict=True):
+                new[: old.shape[0]] = old
+        weight = mixing / np.maximum(mixing.sum(axis=1, keepdims=True), 1e-300)
+        strange = mixing.sum(axis=1) == 0.0
+        self.ridges = weight @ self.ridges + np.where(strange[:, None], FIRST_RIDGE, 0.0)
+        self.noise = weight @ self.noise + np.where(strange, 1.0, 0.0)
+        self.sums = fresh
+        self.fit = empty_fit(n_clusters, n_items, self.n_columns)
+        self._stale = np.ones((n_clusters, n_items), dtype=np.bool_)
+
+    def learn(self, answers: Answers, audience: Audience) -> None:
+        """Fold the answers in; choose ridges anew whenever the answers have grown by half."""
+        a = answers
+        self._keep(answers, audience)
+        if self._regrouped and isinstance(audience, LearnedClusters):
+            self._gather(audience)
+            self._regrouped = False
+        else:
+            add_answers(self.sums, a.z, a.clusters, a.actions, a.rewards)
+            self._stale[a.clusters, a.actions] = True
+        if self.sums.heard.sum() >= self._next_tuning:
+            self._next_tuning *= 1.5
+            self._tune(audience)
+        self._refresh(audience)
+
+    def _read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
+        fit = self.fit
+        if clusters.size and clusters.max() >= fit.noise.shape[0]:
+            stranger = empty_fit(1, fit.noise.shape[1], self.n_columns)
+            stranger.inverse[:] = np.eye(self.n_columns) / FIRST_RIDGE
+            fit = Fit(*(np.concatenate(parts) for parts in zip(fit, stranger, strict=True)))
+        return read_values(fit, z, clusters)
+
+    def _refresh(self, audience: Audience) -> None:
+        history = audience.history
+        refresh(
+            self.fit, self.sums, self._stale, history.mean, history.std, self.ridges, self.noise
+        )
+        self._stale[:] = False
+
+    def _tune(self, audience: Audience) -> None:
+        mean, std = audience.history.mean, audience.history.std
+        for p in np.flatnonzero(std > 0.0):
+            for _ in range(2):  # the noise of the first choice, then the choice at that noise
+                bias, slope, noise = choose_ridge(
+                    self.sums, int(p), mean[p], std[p], self.noise[p], RIDGES
+                )
+                self.ridges[p] = bias, slope
+                self.noise[p] = noise
+        self._stale[:] = True
+
+    def _keep(self, answers: Answers, audience: Audience) -> None:
+        if self.n_columns == 1 or not isinstance(audience, LearnedClusters):
+            return
+        self._kept.append(answers)
+        self._n_kept += answers.actions.size
+        while self._n_kept > self.memory and len(self._kept) > 1:
+            self._n_kept -= self._kept.popleft().actions.size
+
+    def _gather(self, audience: LearnedClusters) -> None:
+        """Sum all answers up anew, by the clusters that users are in now."""
+        clustering, sums = audience.clustering, self.sums
+        if self.n_columns == 1:
+            for p in range(sums.heard.shape[0]):
+                members = clustering.labels_ == p
+                sums.heard[p] = clustering.count_[members].sum(axis=0)
+                sums.moment[p, :, 0] = clustering.sum_[members].sum(axis=0)
+                sums.square[p] = clustering.sumsq_[members].sum(axis=0)
+            sums.gram[:, :, 0, 0] = sums.heard
+            return
+        for kept in self._kept:
+            assert kept.users is not None
+            clusters = clustering.predict(kept.users)
+            add_answers(sums, kept.z, clusters, kept.actions, kept.rewards)

@@ -1,0 +1,120 @@
+"""Interactions: visits, what was shown, and how it was answered.
+
+These are the checked, encoded arrays behind every learner; the estimators' public methods
+are the door at which everything is checked once.
+
+Shapes: n visits, K items, d features.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Visits(NamedTuple):
+    """Who is here and what is known of the visit, before anything is shown."""
+
+    features: Floats  # (n, d); d = 0 without features
+    users: NDArray[Any] | None  # (n,) ids
+    clusters: NDArray[Any] | None  # (n,) labels
+    available: Bools  # (n, K)
+
+    @property
+    def n(self) -> int:
+        """Number of visits."""
+        return self.features.shape[0]
+
+
+class Interactions(NamedTuple):
+    """Visits with the item that was shown and the reward that came."""
+
+    visits: Visits
+    actions: Ints  # (n,), indices of items
+    rewards: Floats  # (n,)
+    propensities: Floats | None  # (n,), None where unknown
+
+    def take(self, rows: NDArray[Any] | slice) -> Interactions:
+        """Return some of the rows."""
+        v = self.visits
+        return Interactions(
+            Visits(
+                v.features[rows],
+                None if v.users is None else v.users[rows],
+                None if v.clusters is None else v.clusters[rows],
+                v.available[rows],
+            ),
+            self.actions[rows],
+            self.rewards[rows],
+            None if self.propensities is None else self.propensities[rows],
+        )
+
+
+def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
+    """Return one value for each visit as a 1-D array.
+
+    Raises
+    ------
+    ValueError
+        If there are not n values, or some are missing.
+    """
+    column = np.asarray(values)
+    if column.ndim != 1:
+        raise ValueError(f"{name} has shape {column.shape}; one value for each visit is needed")
+    if n is not None and column.size != n:
+        raise ValueError(f"{name} has {column.size} values for {n} visits; one each is needed")
+    missing = pd.isna(column)
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
+        raise ValueError(f"{name} is {column[row]} in row {row}; a value is needed")
+    return column
+
+
+def check_rewards(values: ArrayLike, n: int) -> Floats:
+    """Return finite rewards, shape (n,)."""
+    column = check_column("y", values, n)
+    if column.dtype.kind not in "biuf":
+        raise ValueError(f"y has dtype {column.dtype}; rewards are numbers when actions are given")
+    rewards = column.astype(np.float64)
+    bad = ~np.isfinite(rewards)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"y is {rewards[row]} in row {row}; rewards must be finite")
+    return rewards
+
+
+def check_propensities(values: ArrayLike, n: int) -> Floats:
+    """Return propensities, shape (n,), in (0, 1]; those of slates are multiplied."""
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim == 2:
+        table = table.prod(axis=1)
+    column = check_column("propensities", table, n)
+    bad = ~((column > 0.0) & (column <= 1.0 + 1e-9))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"propensities is {column[row]} in row {row}; it must be in (0, 1]")
+    return column
+
+
+def check_available(values: ArrayLike | None, n: int, n_items: int) -> Bools:
+    """Return the mask of available items, shape (n, K), at least one True a row."""
+    if values is None:
+        return np.broadcast_to(np.True_, (n, n_items))
+    mask = np.asarray(values)
+    if mask.dtype != np.bool_ or mask.shape not in ((n_items,), (n, n_items)):
+        raise ValueError(
+            f"available has shape {mask.shape} and dtype {mask.dtype}; "
+            f"it must be bool of shape ({n_items},) or ({n}, {n_items})"
+        )
+    mask = np.broadcast_to(mask, (n, n_items))
+    empty = ~mask.any(axis=1)
+    if empty.any():
+        raise ValueError(f"available leaves nothing to show in row {int(np.flatnonzero(empty)[0])}")
+    return mask

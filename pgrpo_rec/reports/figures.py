@@ -1,0 +1,86 @@
+"""Figures, drawn with Matplotlib (extra ``plot``); computing them is done elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, readable with colour-blind eyes; the rest are greys by dash.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+
+
+def draw_learning_curves(
+    curves: pd.DataFrame,
+    *,
+    group_names: Mapping[str, Sequence[str]] | None = None,
+    highlight: Sequence[str] = (),
+    path: Path | None = None,
+) -> Figure:
+    """Draw learning curves, a row of panels a task: everyone, then each true group.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        As `pgrpo_rec.benchmark.curves_by_group` returns it.
+    group_names : mapping from task to names of its user types, optional
+    highlight : sequence of str, optional
+        Contenders in strong lines with their 95 % bands; the others are thin.
+    path : pathlib.Path, optional
+        Where to save the picture; its ending says the format.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    tasks = list(dict.fromkeys(curves["task"]))
+    widest = max(curves[curves["task"] == t]["user_type"].nunique() for t in tasks)
+    figure = Figure(figsize=(3.4 * widest + 2.2, 3.2 * len(tasks)), dpi=120, layout="constrained")
+    axes = figure.subplots(len(tasks), widest, squeeze=False, sharey="row")
+    names = list(dict.fromkeys(curves["contender"]))
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    for row, task in zip(axes, tasks, strict=True):
+        of_task = curves[curves["task"] == task]
+        types = ["all", *sorted(set(of_task["user_type"]) - {"all"})]
+        for ax, user_type in zip(row, types, strict=False):
+            _draw_panel(ax, of_task[of_task["user_type"] == user_type], colours, highlight)
+            ax.set_title(_title(task, user_type, (group_names or {}).get(task, ())), fontsize=10)
+        for ax in row[len(types) :]:
+            ax.set_visible(False)
+        row[0].set_ylabel("value of what is shown\n0 = random item, 1 = best item")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def _draw_panel(
+    ax: Axes, curves: pd.DataFrame, colours: Mapping[str, str], highlight: Sequence[str]
+) -> None:
+    for name, curve in curves.groupby("contender", sort=False):
+        strong = name in highlight
+        time = (curve["bin"] + 0.5) / (curves["bin"].max() + 1)
+        style = {"lw": 2.2} if strong else {"lw": 1.0, "ls": "--"}
+        ax.plot(time, curve["mean"], color=colours[str(name)], label=str(name), **style)
+        if strong:
+            ax.fill_between(time, curve["low"], curve["high"], color=colours[str(name)], alpha=0.15)
+    ax.axhline(0.0, color="#999999", lw=0.6)
+    ax.set_xlabel("share of the visits so far", fontsize=8)
+    ax.tick_params(labelsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _title(task: str, user_type: str, names: Sequence[str]) -> str:
+    if user_type == "all":
+        return f"{task}: everyone"
+    number = int(user_type)
+    return names[number] if number < len(names) else f"group {number}"

@@ -1,0 +1,58 @@
+"""Tables for the terminal: narrow enough for 80 columns with three groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.table import Table
+
+
+def leaderboard(
+    summary: pd.DataFrame, task: str, *, group_names: Sequence[str] = (), title: str | None = None
+) -> Table:
+    """Return one task's table, contenders in rows, as mean ± half the 95 % interval.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        As `pgrpo_rec.benchmark.summarise` returns it.
+    task : str
+    group_names : sequence of str, optional
+        Names of user types 0, 1, ...
+    title : str, optional
+    """
+    rows = summary[summary["task"] == task]
+    measures = list(dict.fromkeys(rows["measure"]))
+    table = Table(
+        title=title or task,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("", no_wrap=True)
+    for measure in measures:
+        table.add_column(_header(measure, group_names), justify="right", no_wrap=True)
+    for contender, cells in rows.groupby("contender", sort=False):
+        by_measure = cells.set_index("measure")
+        table.add_row(
+            str(contender),
+            *(_cell(by_measure.loc[m], m) if m in by_measure.index else "" for m in measures),
+        )
+    return table
+
+
+def _header(measure: str, group_names: Sequence[str]) -> str:
+    fixed = {"reward": "mean\nreward", "regret": "regret\nall", "regret_worst": "worst\ngroup"}
+    if measure in fixed:
+        return fixed[measure]
+    number = int(measure.removeprefix("regret_"))
+    return group_names[number] if number < len(group_names) else f"group\n{number}"
+
+
+def _cell(row: pd.Series, measure: str) -> str:
+    digits = 3 if measure == "reward" else 2
+    half = 0.5 * (row["high"] - row["low"])
+    mean = f"{row['mean']:.{digits}f}"
+    return mean if pd.isna(half) else f"{mean} ±{half:.{digits}f}".replace("±0.", "±.")

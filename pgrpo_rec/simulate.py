@@ -1,0 +1,192 @@
+"""Simulate: join any recommender to any world.
+
+The recommender sees what a live system would see: observations, user ids, masks, rewards of
+what it showed. What the world alone knows (expected rewards, the true group) goes into the
+result and nowhere else; a world that does not tell leaves those columns empty.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+from gymnasium.vector import SyncVectorEnv, VectorEnv
+from numpy.typing import ArrayLike, NDArray
+
+from pgrpo_rec.progress import progress_bar
+
+COLUMNS = (
+    "round",
+    "user",
+    "user_type",
+    "action",
+    "propensity",
+    "reward",
+    "expected_reward",
+    "best_reward",
+    "uniform_reward",
+    "regret",
+)
+
+
+def simulate(
+    recommender: Any,
+    env: VectorEnv | gym.Env,
+    n_interactions: int,
+    *,
+    seed: int,
+    clusters: ArrayLike | None = None,
+    identify: bool = True,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Let a recommender serve a world and learn from it, round by round.
+
+    Parameters
+    ----------
+    recommender : estimator with ``recommend`` and ``partial_fit``
+        Learns in place. With ``group_size`` G above 1 it is given G candidates for each
+        visit, all of them answered; that needs a world with ``score``.
+    env : gymnasium.vector.VectorEnv or gymnasium.Env
+        Each round serves one visit of every lane.
+    n_interactions : int
+        Answers to hear, at least 1; the last round is finished. Candidates count singly,
+        so that methods with and without them get the same number of answers.
+    seed : int
+        Of the world's noise. The recommender's randomness is its own ``random_state``.
+    clusters : array, shape (U,), optional
+        A known preference group for every user id, told in place of the user ids.
+    identify : bool, default=True
+        Tell the recommender the user ids where the world gives them and ``clusters`` does
+        not stand for them.
+    progress : bool, default=False
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an answer: ``round``, ``user``, ``user_type``, ``action``, ``propensity``,
+        ``reward``, ``expected_reward`` of what was shown, ``best_reward`` and
+        ``uniform_reward`` that the world's best and a random item would earn, and
+        ``regret = best_reward - expected_reward`` (in worlds over time: of this visit).
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the world cannot give what is asked.
+
+    Examples
+    --------
+    >>> import gymnasium as gym, pgrpo_envs
+    >>> from pgrpo_rec import PGRPORecommender, simulate
+    >>> env = gym.make_vec("pgrpo_envs/PreferenceBandit-v0", num_envs=64, preset="hard")
+    >>> table = simulate(PGRPORecommender(12, random_state=0), env, 640, seed=0)
+    >>> len(table), round(float(table["propensity"].iloc[0]), 4)
+    (640, 0.0833)
+    """
+    if n_interactions < 1:
+        raise ValueError(f"n_interactions={n_interactions!r} is not possible: at least 1")
+    vector = env if isinstance(env, VectorEnv) else SyncVectorEnv([lambda: env])
+    group_size = int(getattr(recommender, "group_size", 1))
+    if group_size > 1 and not hasattr(vector.unwrapped, "score"):
+        raise ValueError(
+            f"group_size={group_size} needs a world that can score candidates; "
+            f"{vector.unwrapped!r} has no score()"
+        )
+    telling = None if clusters is None else np.asarray(clusters)
+    n_rounds = -(-n_interactions // (vector.num_envs * group_size))
+    obs, info = vector.reset(seed=seed)
+    rows: list[_Round] = []
+    with progress_bar("simulate", n_rounds, show=progress) as move:
+        for number in range(n_rounds):
+            served, obs, info = _serve(
+                recommender, vector, obs, info, number, group_size, telling, identify
+            )
+            rows.append(served)
+            move()
+    return _table(rows)
+
+
+class _Round(NamedTuple):
+    """Columns of the result for one round, each of n G values, in the order of COLUMNS."""
+
+    round: NDArray[np.int64]
+    user: NDArray[np.int64]
+    user_type: NDArray[np.int64]
+    action: NDArray[Any]
+    propensity: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    best: NDArray[np.float64]
+    uniform: NDArray[np.float64]
+
+
+def _serve(
+    recommender: Any,
+    env: VectorEnv,
+    obs: NDArray[np.float32],
+    info: dict[str, Any],
+    number: int,
+    group_size: int,
+    clusters: NDArray[Any] | None,
+    identify: bool,
+) -> tuple[_Round, NDArray[np.float32], dict[str, Any]]:
+    """Serve one visit of every lane; return what happened and the next visits."""
+    told = _who(info, clusters, identify)
+    features = None if told and _tells_nothing(env) else np.repeat(obs, group_size, axis=0)
+    told = {key: np.repeat(values, group_size, axis=0) for key, values in told.items()}
+    mask = info.get("action_mask")
+    available = None if mask is None else np.repeat(mask.astype(bool), group_size, axis=0)
+    items, propensities = recommender.recommend(features, available=available, **told)
+    shown, propensity = items[:, 0], propensities[:, 0]
+    candidates = shown.reshape(env.num_envs, group_size)
+    truth = _truth(env, candidates)
+    user = np.repeat(info.get("user_id", np.full(env.num_envs, -1)), group_size)
+    world: Any = env.unwrapped
+    if group_size > 1:
+        rewards = world.score(candidates)["reward"].ravel()
+        obs, _, _, _, info = env.step(candidates[:, 0])
+    else:
+        obs, rewards, _, _, info = env.step(shown)
+    recommender.partial_fit(features, rewards, actions=shown, propensities=propensity, **told)
+    types = getattr(world, "user_types", None)
+    user_type = np.full(user.size, -1) if types is None else types[user]
+    rounds = np.full(user.size, number)
+    return _Round(rounds, user, user_type, shown, propensity, rewards, *truth), obs, info
+
+
+def _who(
+    info: dict[str, Any], clusters: NDArray[Any] | None, identify: bool
+) -> dict[str, NDArray[Any]]:
+    """Return how the recommender is told who is here."""
+    if clusters is not None:
+        if "user_id" not in info:
+            raise ValueError("clusters= needs a world that gives user_id in its info")
+        return {"clusters": clusters[info["user_id"]]}
+    return {"users": info["user_id"]} if identify and "user_id" in info else {}
+
+
+def _tells_nothing(env: VectorEnv) -> bool:
+    """Return whether an observation is nothing but a constant."""
+    world: Any = env.unwrapped
+    return set(getattr(world, "obs_layout", ())) == {"constant"}
+
+
+def _truth(env: VectorEnv, candidates: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Return expected, best and uniform reward of each candidate's visit; NaN where not told."""
+    world: Any = env.unwrapped
+    group_size = candidates.shape[1]
+    if not hasattr(world, "expected_reward"):
+        return [np.full(candidates.size, np.nan)] * 3
+    return [
+        world.expected_reward(candidates).ravel(),
+        np.repeat(world.best_expected_reward(), group_size),
+        np.repeat(world.uniform_expected_reward(), group_size),
+    ]
+
+
+def _table(rows: list[_Round]) -> pd.DataFrame:
+    columns = [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+    table = pd.DataFrame(dict(zip(COLUMNS[:-1], columns, strict=True)))
+    return table.assign(regret=table["best_reward"] - table["expected_reward"])
