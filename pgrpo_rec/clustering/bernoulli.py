@@ -139,8 +139,15 @@ def means(parameters: Parameters) -> np.ndarray:
 
 
 def positions(parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the clusters are (P, K) and how people vary around it (P,): logit scale."""
-    return parameters.logits, np.exp(-parameters.log_shapes).mean(axis=1)
+    """Return where the clusters are (P, K) and how people vary around it (P,).
+
+    As probabilities, not logits: where everybody always answers the same, people of one
+    cluster are infinitely far apart in logits, and two clusters may still want opposites.
+    """
+    shape, odds = np.exp(parameters.log_shapes), np.exp(parameters.logits)
+    total = shape * (2.0 + odds + 1.0 / odds)
+    mean = odds / (1.0 + odds)
+    return mean, (mean * (1.0 - mean) / (1.0 + total)).mean(axis=1)
 
 
 def insert_actions(parameters: Parameters, places: np.ndarray) -> Parameters:

@@ -6,6 +6,7 @@ label goes to the end of the table.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,17 @@ def as_labels(name: str, values: ArrayLike, n: int | None = None) -> NDArray[Any
     if column.dtype.kind not in KINDS:
         raise ValueError(f"{name} has dtype {column.dtype}; labels must be numbers or strings")
     return column
+
+
+def as_catalogue(items: int | ArrayLike | None) -> NDArray[Any]:
+    """Return the sorted labels that ``items`` stands for: a number, labels, or none yet."""
+    if items is None:
+        return np.empty(0, dtype=np.int64)
+    if isinstance(items, Integral):
+        if items < 1:
+            raise ValueError(f"items={items!r} is not possible: at least 1 item")
+        return np.arange(int(items))
+    return np.unique(as_labels("items", items))
 
 
 def check_same_kind(name: str, known: NDArray[Any], labels: NDArray[Any]) -> None:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.clustering import kmeans
-from pgrpo_rec.clustering.labels import as_labels, check_same_kind, find, insert
+from pgrpo_rec.clustering.labels import as_catalogue, as_labels, check_same_kind, find
 from pgrpo_rec.clustering.mixture import (
     FAMILIES,
     TRIAL,
@@ -26,14 +26,8 @@ from pgrpo_rec.clustering.mixture import (
     match_labels,
     reordered,
 )
-from pgrpo_rec.clustering.statistics import (
-    Statistics,
-    empty_statistics,
-    fold,
-    insert_columns,
-    take,
-    with_room,
-)
+from pgrpo_rec.clustering.statistics import Statistics, fold
+from pgrpo_rec.clustering.users import UserStatistics, is_binary
 from pgrpo_rec.estimators.parameters import check_choice, check_number
 from pgrpo_rec.interactions import check_rewards
 
@@ -60,9 +54,9 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     Parameters
     ----------
     n_clusters : int or "auto", default="auto"
-        Number of clusters. "auto": the number with the lowest criterion (BIC, each
-        parameter charged the users it is learned from) among those whose clusters are
-        farther apart than people of one cluster.
+        Number of clusters. "auto": the number with the most evidence
+        (Laplace's method), of those whose clusters are apart: items must differ between
+        them more than half as much as between two people of one cluster.
     max_clusters : int, default=6
         Largest number that "auto" tries.
     method : {"mixture", "kmeans"}, default="mixture"
@@ -103,7 +97,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         Feedbacks and refits so far.
     criterion_ : structured ndarray
         Of the last refit, for each number of clusters tried: ``n_clusters``, ``loglik``,
-        ``criterion`` (k-means: the inertia), ``separation`` of the two nearest clusters.
+        ``criterion`` (minus twice the log evidence; k-means: the inertia) and
+        ``separation`` of the two nearest clusters.
 
     See Also
     --------
@@ -123,6 +118,9 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     >>> bool(clustering.predict([0])[0] == clustering.predict([2])[0])
     True
     """
+
+    _parameters: Any
+    _centres: kmeans.Centres | None
 
     def __init__(
         self,
@@ -168,13 +166,14 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         ValueError
             If an argument is of the wrong shape, type or range; nothing has changed then.
         """
-        rewards, items, people = self._check(y, actions, users, fresh=True)
+        catalogue, nobody = as_catalogue(self.items), np.empty(0)
+        rewards, items, people = self._check(y, actions, users, catalogue, nobody)
         if rewards.size == 0:
             raise ValueError("y is empty; clusters cannot be learned from no feedback")
-        self._begin()
+        self._begin(catalogue)
         for first in range(0, rewards.size, CHUNK):
             part = slice(first, first + CHUNK)
-            self._fold(rewards[part], items[part], people[part])
+            self._add(rewards[part], items[part], people[part])
         self._refit()
         return self
 
@@ -184,19 +183,24 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         Parameters and errors are those of `fit`; users and items may be new.
         """
         fresh = not hasattr(self, "users_")
-        rewards, items, people = self._check(y, actions, users, fresh=fresh)
+        catalogue = as_catalogue(self.items) if fresh else self.actions_
+        known = np.empty(0) if fresh else self.users_
+        rewards, items, people = self._check(y, actions, users, catalogue, known)
         if fresh:
-            self._begin()
-        was_binary = self._binary
-        rows = self._fold(rewards, items, people)
-        # The first fractional reward makes the Bernoulli fit void.
-        if self.n_feedback_ >= self._next_refit or (self.n_refits_ and was_binary != self._binary):
+            self._begin(catalogue)
+        was_binary = self._of.binary
+        rows = self._add(rewards, items, people)
+        # The first reward other than 0 and 1 makes a Bernoulli fit void.
+        void = self.n_refits_ > 0 and was_binary != self._of.binary
+        if self.users_.size and (self.n_feedback_ >= self._next_refit or void):
             self._refit()
         elif self.n_refits_:
             rows = np.unique(rows)
-            self._resp[rows] = self._place(take(self._statistics, rows))
+            self._resp[rows] = self._place(self._of.of_rows(rows))
         elif self.users_.size:
-            self._start_with_one_cluster()
+            everybody = self._of.everybody()
+            resp = np.ones((self.users_.size, 1))
+            self._parameters = self._family.start(self._family.prepare(everybody), resp)
         return self
 
     def fit_predict(self, X: Any, y: ArrayLike, *, actions: ArrayLike, users: ArrayLike) -> Ints:
@@ -220,7 +224,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         check_same_kind("users", self.users_, labels)
         places = find(self.users_, labels)
         proba = np.tile(self.shares_, (labels.size, 1))
-        proba[places >= 0] = self._resp[self._rows[places[places >= 0]]]
+        proba[places >= 0] = self._resp[self._of.rows[places[places >= 0]]]
         return proba
 
     def score(self, X: Any, y: ArrayLike, *, actions: ArrayLike, users: ArrayLike) -> float:
@@ -230,28 +234,22 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         new, items may not. The likelihood is that of the mixture, with k-means too.
         """
         check_is_fitted(self, "users_")
-        rewards, items, people = self._check(y, actions, users, fresh=False)
+        rewards, items, people = self._check(y, actions, users, self.actions_, self.users_)
         columns = find(self.actions_, items)
-        if (columns < 0).any():
-            raise ValueError(
-                f"actions has the new item {items[columns < 0][0]!r}; score needs known"
-            )
-        if self._binary and not _is_binary(rewards):
-            raise ValueError("y must be 0 or 1 here: the clusters were learned from such rewards")
+        if rewards.size == 0 or (columns < 0).any():
+            what = f"the item {items[columns < 0][0]!r}" if rewards.size else "nothing"
+            raise ValueError(f"actions has {what}; score needs feedback on items seen in fit")
+        if self._of.binary and not is_binary(rewards):
+            raise ValueError("y must be 0 or 1 here, as were the rewards learned from")
         labels, rows = np.unique(people, return_inverse=True)
-        before = empty_statistics(labels.size, self.actions_.size)
-        places = find(self.users_, labels)
-        known = places >= 0
-        for new, old in zip(before, self._statistics, strict=True):
-            new[known] = old[self._rows[places[known]]]
-        after = Statistics(*(moment.copy() for moment in before))
+        before, after = self._of.of_users(labels), self._of.of_users(labels)
         fold(after, rows, columns, rewards)
-        return (self._loglik(after) - self._loglik(before)) / max(rewards.size, 1)
+        return (self._loglik(after) - self._loglik(before)) / rewards.size
 
     @property
     def labels_(self) -> Ints:
         """Cluster of each user of ``users_``."""
-        return self._resp[self._rows].argmax(axis=1)
+        return self._resp[self._of.rows].argmax(axis=1)
 
     @property
     def n_clusters_(self) -> int:
@@ -266,40 +264,65 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     @property
     def count_(self) -> NDArray[np.int32]:
         """Number of feedbacks of each user about each item, shape (U, K)."""
-        return self._statistics.counts[self._rows]
+        return self._of.of_rows(self._of.rows).counts
 
     @property
     def sum_(self) -> Floats:
         """Sum of the rewards of each user from each item, shape (U, K)."""
-        return self.count_ * self._statistics.mean[self._rows]
+        moments = self._of.of_rows(self._of.rows)
+        return moments.counts * moments.mean
 
     @property
     def sumsq_(self) -> Floats:
         """Sum of the squared rewards of each user from each item, shape (U, K)."""
-        return self._statistics.m2[self._rows] + self.sum_ * self._statistics.mean[self._rows]
+        moments = self._of.of_rows(self._of.rows)
+        return moments.m2 + moments.counts * moments.mean**2
+
+    def feedback_of(self, users: ArrayLike) -> tuple[Floats, Floats]:
+        """Return what some users have answered so far, item by item.
+
+        Parameters
+        ----------
+        users : array, shape (n,)
+
+        Returns
+        -------
+        count, total : ndarray of float64, shape (n, K)
+            Number and sum of the rewards; zeros for users never met.
+        """
+        check_is_fitted(self, "users_")
+        moments = self._of.of_users(as_labels("users", users))
+        count = moments.counts.astype(np.float64)
+        return count, count * moments.mean
 
     # --- how -----------------------------------------------------------------------------
 
     @property
+    def _kind(self) -> str:
+        return "bernoulli" if self._of.binary else "gaussian"
+
+    @property
     def _family(self) -> Any:
-        return FAMILIES["bernoulli" if self._binary else "gaussian"]
+        return FAMILIES[self._kind]
 
     def _check(
-        self, y: ArrayLike, actions: ArrayLike, users: ArrayLike, *, fresh: bool
+        self,
+        y: ArrayLike,
+        actions: ArrayLike,
+        users: ArrayLike,
+        catalogue: NDArray[Any],
+        known: NDArray[Any],
     ) -> tuple[Floats, NDArray[Any], NDArray[Any]]:
         """Check arguments and input; return rewards, item labels and user labels."""
         self._check_parameters()
         people = as_labels("users", users)
         rewards = check_rewards(y, people.size)
         items = as_labels("actions", actions, people.size)
-        catalogue = self._catalogue() if fresh else self.actions_
         check_same_kind("actions", catalogue, items)
-        if not fresh:
-            check_same_kind("users", self.users_, people)
-        if self.items is not None:
-            strange = find(catalogue, items) < 0
-            if strange.any():
-                raise ValueError(f"actions has {items[strange][0]!r}, which is not among items")
+        check_same_kind("users", known, people)
+        strange = find(catalogue, items) < 0
+        if self.items is not None and strange.any():
+            raise ValueError(f"actions has {items[strange][0]!r}, which is not among items")
         return rewards, items, people
 
     def _check_parameters(self) -> None:
@@ -313,65 +336,33 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         check_number("tol", self.tol, Real, low=0.0)
         check_number("refit_factor", self.refit_factor, Real, above=1.0)
 
-    def _catalogue(self) -> NDArray[Any]:
-        if self.items is None:
-            return np.empty(0, dtype=np.int64)
-        if isinstance(self.items, Integral):
-            check_number("items", self.items, Integral, low=1)
-            return np.arange(int(self.items))
-        return np.unique(as_labels("items", self.items))
-
-    def _begin(self) -> None:
-        self.actions_ = self._catalogue()
-        self.users_: NDArray[Any] = np.empty(0, dtype=np.int64)
+    def _begin(self, catalogue: NDArray[Any]) -> None:
+        self._of = UserStatistics(catalogue)
+        self.users_, self.actions_ = self._of.users, catalogue
         self.shares_ = np.ones(1)
         self.n_feedback_ = self.n_refits_ = 0
         self.criterion_ = np.empty(0, dtype=TRIAL)
-        self._rows = np.empty(0, dtype=np.int64)
-        self._statistics = empty_statistics(0, self.actions_.size)
         self._resp = np.ones((0, 1))
-        self._binary = True
         self._next_refit = self.min_feedback
-        self._parameters: Any = None
-        self._centres: kmeans.Centres | None = None
+        self._parameters = self._centres = None
 
-    def _fold(self, rewards: Floats, items: NDArray[Any], people: NDArray[Any]) -> Ints:
+    def _add(self, rewards: Floats, items: NDArray[Any], people: NDArray[Any]) -> Ints:
         """Take feedback into the statistics; return the row of each user."""
-        self._add_users(people)
-        self._add_actions(items)
-        rows = self._rows[find(self.users_, people)]
-        fold(self._statistics, rows, find(self.actions_, items), rewards)
-        self.n_feedback_ += rewards.size
-        self._binary = self._binary and _is_binary(rewards)
-        return rows
-
-    def _add_users(self, people: NDArray[Any]) -> None:
-        new = np.unique(people[find(self.users_, people) < 0])
-        if new.size == 0:
-            return
-        self.users_, self._rows = insert(self.users_, self._rows, new)
-        self._statistics = with_room(self._statistics, self.users_.size)
-        missing = self._statistics.counts.shape[0] - self._resp.shape[0]
-        self._resp = np.concatenate([self._resp, np.tile(self.shares_, (missing, 1))])
-
-    def _add_actions(self, items: NDArray[Any]) -> None:
         new = np.unique(items[find(self.actions_, items) < 0])
-        if new.size == 0:
-            return
-        places = np.searchsorted(self.actions_, new) if self.actions_.size else 0 * new.argsort()
-        self.actions_, _ = insert(self.actions_, np.arange(self.actions_.size), new)
-        self._statistics = insert_columns(self._statistics, places)
-        if self._parameters is not None:
+        if new.size and self._parameters is not None:
+            places = self._of.places(new)
             self._parameters = self._family.insert_actions(self._parameters, places)
-        if self._centres is not None:
-            self._centres = kmeans.insert_actions(self._centres, places)
-
-    def _everybody(self) -> Statistics:
-        return take(self._statistics, slice(self.users_.size))
-
-    def _start_with_one_cluster(self) -> None:
-        cells = self._family.prepare(self._everybody())
-        self._parameters = self._family.start(cells, np.ones((self.users_.size, 1)))
+            if self._centres is not None:
+                self._centres = kmeans.insert_actions(self._centres, places)
+        rows = self._of.add(rewards, items, people)
+        self.users_, self.actions_ = self._of.users, self._of.actions
+        self.n_feedback_ = self._of.n_feedback
+        # Room doubles as it does for the statistics: a new user costs no copy of all.
+        missing = self.users_.size - self._resp.shape[0]
+        if missing > 0:
+            more = np.tile(self.shares_, (max(missing, self._resp.shape[0]), 1))
+            self._resp = np.concatenate([self._resp, more])
+        return rows
 
     def _refit(self) -> None:
         """Fit the clusters to all feedback so far, and keep their labels where they were."""
@@ -382,33 +373,32 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         if self._centres is not None:
             self._centres = self._centres._replace(centres=self._centres.centres[order])
         self.shares_ = self._parameters.shares
-        self._resp = np.tile(self.shares_, (self._statistics.counts.shape[0], 1))
-        self._resp[: self.users_.size] = resp[:, order]
+        self._resp = resp[:, order]
         self.n_refits_ += 1
-        grown = math.ceil(self.n_feedback_ * self.refit_factor)
-        self._next_refit = max(self.min_feedback, grown)
+        self._next_refit = max(self.min_feedback, math.ceil(self.n_feedback_ * self.refit_factor))
 
     def _fit_mixture(self, rng: np.random.Generator) -> Floats:
-        number = None if self.n_clusters == "auto" else min(int(self.n_clusters), self.users_.size)
+        n_users = self.users_.size
+        n_clusters = None if self.n_clusters == "auto" else min(int(self.n_clusters), n_users)
         budget = Budget(self.n_init, self.max_iter, self.tol)
-        previous = (
-            self._parameters if isinstance(self._parameters, self._family.Parameters) else None
-        )
-        search = Search(number, min(self.max_clusters, self.users_.size), budget)
-        kind = "bernoulli" if self._binary else "gaussian"
-        best, self.criterion_ = fit_mixture(kind, self._everybody(), search, rng, previous)
+        search = Search(n_clusters, min(self.max_clusters, n_users), budget)
+        same = isinstance(self._parameters, self._family.Parameters)
+        previous = self._parameters if same else None
+        everybody = self._of.everybody()
+        best, self.criterion_ = fit_mixture(self._kind, everybody, search, rng, previous)
         self._parameters = best.parameters
         return best.resp
 
     def _fit_kmeans(self, rng: np.random.Generator) -> Floats:
-        number = min(int(self.n_clusters), self.users_.size)
-        everybody, seed = self._everybody(), int(rng.integers(2**31))
+        n_clusters, everybody = min(int(self.n_clusters), self.users_.size), self._of.everybody()
+        seed = int(rng.integers(2**31))
         self._centres, inertia = kmeans.fit_kmeans(
-            everybody, number, self.n_init, self.max_iter, seed
+            everybody, n_clusters, self.n_init, self.max_iter, seed
         )
         resp = kmeans.nearest(self._centres, everybody)
         self._parameters = self._family.start(self._family.prepare(everybody), resp)
-        self.criterion_ = np.array([(number, self._loglik(everybody), inertia, np.nan)], TRIAL)
+        trial = (n_clusters, self._loglik(everybody), inertia, np.nan)
+        self.criterion_ = np.array([trial], dtype=TRIAL)
         return resp
 
     def _place(self, statistics: Statistics) -> Floats:
@@ -423,8 +413,4 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         """Return the log-likelihood of users, with no cap on counts."""
         cells = self._family.prepare(statistics, cap=2**31 - 1)
         resp = np.empty((statistics.counts.shape[0], self._parameters.shares.size))
-        return self._family.e_step(self._parameters, cells, resp)[0]
-
-
-def _is_binary(rewards: Floats) -> bool:
-    return bool(((rewards == 0.0) | (rewards == 1.0)).all())
+        return float(self._family.e_step(self._parameters, cells, resp)[0])
