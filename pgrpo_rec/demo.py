@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -20,11 +21,16 @@ from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, 
 from pgrpo_rec.benchmark import Contender, Task, compare, curves_by_group, run, summarise
 from pgrpo_rec.datasets import RatingsError, RatingsTable, load_sample_ratings, read_ratings
 from pgrpo_rec.estimators.pgrpo import PGRPORecommender
+from pgrpo_rec.evaluation.statistics import Interval
 from pgrpo_rec.reports import draw_learning_curves, leaderboard
 
 N_LANES = 64  # visits a round
-LEARNED, KNOWN = "P-GRPO learned", "P-GRPO known"  # how it comes to its groups
-RANDOM, ONE = "P-GRPO random", "P-GRPO one group"
+MAX_USERS = 300  # of a ratings table, drawn anew for each seed: people must come back
+MAX_ITEMS = 50  # the most rated
+MIN_RATINGS = 20  # of these items, so that there is something to choose from
+LEARNED = "P-GRPO learned"  # told user ids: learns groups, and follows each person in them
+GROUPS, PERSON = "P-GRPO groups", "P-GRPO person"  # the same with only one of the two
+KNOWN, RANDOM, ONE = "P-GRPO known", "P-GRPO random", "P-GRPO one group"  # no user ids
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ def contenders(env: VectorEnv) -> list[Contender]:
     several = len(np.unique(env.unwrapped.user_types)) > 1  # type: ignore[attr-defined]
     everyone = [
         Contender(LEARNED, _maker(PGRPORecommender, n), "users"),
+        Contender(GROUPS, _maker(PGRPORecommender, n, user_adaptation=False), "users"),
+        Contender(PERSON, _maker(PGRPORecommender, n, n_clusters=1), "users"),
         Contender(KNOWN, _maker(PGRPORecommender, n), "true groups"),
         Contender(RANDOM, _maker(PGRPORecommender, n), "random groups"),
         Contender(ONE, _maker(PGRPORecommender, n)),
@@ -97,7 +105,15 @@ def real_task(table: RatingsTable, n_interactions: int) -> Task:
 
 
 def _real_world(table: RatingsTable, seed: int) -> VectorEnv:
-    return gym.make_vec("pgrpo_envs/Ratings-v0", num_envs=N_LANES, ratings=table, world_seed=seed)
+    return gym.make_vec(
+        "pgrpo_envs/Ratings-v0",
+        num_envs=N_LANES,
+        ratings=table,
+        max_items=MAX_ITEMS,
+        max_users=MAX_USERS,
+        min_user_ratings=min(MIN_RATINGS, table.n_items // 2),
+        world_seed=seed,
+    )
 
 
 def find_ratings(given: str | None) -> str | None:
@@ -155,11 +171,16 @@ def load_plan(folder: Path) -> DemoPlan:
     file = folder / "plan.json"
     if not file.is_file():
         raise ValueError(f"{folder} is no run to go on with: it has no plan.json")
-    return DemoPlan(**json.loads(file.read_text(encoding="utf-8")))
+    try:
+        return DemoPlan(**json.loads(file.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file} is no plan of a run: {error}") from error
 
 
 def plan_tasks(plan: DemoPlan) -> list[Task]:
     """Return the two worlds of the demo; bad ratings are found out here, before anything runs."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ValueError("the demo draws with Matplotlib: pip install 'pgrpo-rec[plot]'")
     table = load_sample_ratings() if plan.ratings is None else read_ratings(plan.ratings)
     return [simulated_task(plan.n_interactions), real_task(table, plan.n_interactions)]
 
@@ -193,7 +214,7 @@ def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Consol
     summary.to_csv(folder / "summary.csv", index=False)
     curves.to_csv(folder / "curves.csv", index=False)
     for task in tasks:
-        title = f"\n{task.name}: mean over seeds, 95 % interval; regret 0 = oracle, 1 = random item"
+        title = f"\n{task.name}: mean ± 95 % over seeds; regret: 0 oracle, 1 random item"
         console.print(leaderboard(summary, task.name, group_names=task.group_names, title=title))
         console.print(verdict(parts, task.name), highlight=False)
     figure = folder / "learning_curves.png"
@@ -203,21 +224,39 @@ def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Consol
         highlight=(LEARNED, KNOWN, "Thompson sampling", "LinTS"),
         path=figure,
     )
-    console.print(f"\nTables and the figure are in {folder}/", highlight=False)
+    console.print(
+        "\nRatings are replayed: asked again, a person gives the same answer again. Remembering "
+        "persons therefore pays more here than in life.",
+        highlight=False,
+    )
+    console.print(f"Tables and the figure are in {folder}/", highlight=False)
     return summary
 
 
 def verdict(parts: pd.DataFrame, task: str) -> str:
-    """Say in words whether learned groups brought anything here, by paired differences."""
-    gain = compare(parts, task, LEARNED, ONE)
-    if np.isnan(gain.low):
+    """Say in words what learning groups brought here, and what following each person did."""
+    whole = compare(parts, task, LEARNED, ONE)
+    if np.isnan(whole.low):
         return "One seed says nothing of the spread: no verdict."
-    size = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] reward a visit, seed by seed"
+    lines = [
+        "Reward a visit, seed by seed, with 95 % intervals:",
+        _gain("told who is here, over one group for all", whole),
+        _gain("learned groups alone, over one group for all", compare(parts, task, GROUPS, ONE)),
+        _gain(
+            "each person's own answers, over one group for all", compare(parts, task, PERSON, ONE)
+        ),
+        _gain("groups on top of the person's own answers", compare(parts, task, LEARNED, PERSON)),
+    ]
+    return "\n".join(lines)
+
+
+def _gain(what: str, gain: Interval) -> str:
+    said = "no difference that could be told"
     if gain.low > 0.0:
-        return f"Learned groups bring a gain over one group for all: {size}."
+        said = "a gain"
     if gain.high < 0.0:
-        return f"Learned groups cost something against one group for all: {size}."
-    return f"Learned groups bring no gain over one group for all that could be told: {size}."
+        said = "a loss"
+    return f"  {what}: {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {said}"
 
 
 def _opening(plan: DemoPlan, tasks: list[Task]) -> str:

@@ -63,7 +63,7 @@ def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If there are not n values, or some are missing.
+        If there are not n values, some are missing, or strings are mixed with others.
     """
     column = np.asarray(values)
     if column.ndim != 1:
@@ -74,6 +74,8 @@ def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     if missing.any():
         row = int(np.flatnonzero(missing)[0])
         raise ValueError(f"{name} is {column[row]} in row {row}; a value is needed")
+    if column.dtype == object and len({isinstance(value, str) for value in column}) > 1:
+        raise ValueError(f"{name} mixes strings with other values; one sortable type is needed")
     return column
 
 

@@ -2,20 +2,31 @@ r"""Natural steps: the least-squares fit of the advantages, and what it leaves u
 
 For a softmax policy that is linear in features, the natural gradient is the least-squares
 fit of the advantages on the features (Kakade 2001). Here the fit is kept whole, as sums a
-cluster and item, so every answer ever heard is used once and not forgotten:
+cluster and item, so every answer ever heard is used once and not forgotten. Of item k,
 
 .. math::
-    G = \sum z z^T, \quad m = \sum z r, \quad
-    \beta = (G + R)^{-1} (m - \mu_p G_{\cdot 0}) / \sigma_p .
+    A = z \cdot \beta_p + \text{noise}, \qquad
+    \beta_p \sim N(\beta_0, s^2 R_p^{-1}), \qquad \beta_0 \sim N(0, s^2 R_0^{-1}),
 
-The sums are of raw rewards and the group's history :math:`(\mu_p, \sigma_p)` enters at the
-readout, so advantages follow the history as it moves, and the units of a group's rewards
-never matter. The ridge ``R`` (one value for the constant, one for the slopes, a cluster) and
-the noise are chosen by the evidence (MacKay 1992): a sparse group, whose items differ little
-in standard deviations, is explored less wildly.
+so a small cluster borrows from all, and a large one speaks for itself (Lindley & Smith
+1972). With :math:`G_p = \sum z z^T` and :math:`m_p = \sum z A` the posterior is exact:
 
-The policy goes to the posterior-sampling probabilities of this fit
-(`pgrpo_rec.posterior`).
+.. math::
+    W_p = (G_p + R_p)^{-1}, \quad
+    C = \Big(R_0 + \sum_p (R_p - R_p W_p R_p)\Big)^{-1}, \quad
+    \beta_0 = C \sum_p R_p W_p m_p, \\
+    \beta_p = W_p (m_p + R_p \beta_0), \quad
+    \mathrm{cov}\,\beta_p = s^2 (W_p + W_p R_p C R_p W_p).
+
+The sums are of raw rewards; a cluster's history :math:`(\mu_p, \sigma_p)` makes advantages of
+them at the readout, so they follow the history as it moves, and the units of a cluster's
+rewards never matter. The ridges ``R`` (one value for the constant, one for the slopes) and
+the noise are chosen by the evidence (`pgrpo_rec.evidence`): a sparse cluster, whose items
+differ little in standard deviations, is explored less wildly, and clusters that have nothing
+in common share nothing. An item of which nothing is known is expected at advantage 0, the
+level of what is shown now; most items are worse, so this is optimism, and it explores.
+
+The policy goes to the posterior-sampling probabilities of this fit (`pgrpo_rec.posterior`).
 
 Shapes: P clusters, K items, D = d + 1 features with the constant first, n visits.
 """
@@ -31,8 +42,9 @@ from pgrpo_rec._numba import jit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
-RIDGES = np.geomspace(0.5, 2000.0, 13)  # candidate ridges, in units of the noise variance
+RIDGES = np.geomspace(0.5, 20_000.0, 11)  # candidates, in units of the noise variance
 FIRST_RIDGE = 4.0  # before anything is known: items differ by half a standard deviation
 NOISE_PRIOR = 8.0  # answers that a cluster's noise is worth against an item's own
 
@@ -46,12 +58,23 @@ class Sums(NamedTuple):
     square: Floats  # (P, K), of raw rewards
 
 
+class Priors(NamedTuple):
+    """What is assumed of coefficients, in units of the noise: constant, then slopes."""
+
+    common: Floats  # (2,): ridge of the common part
+    own: Floats  # (P, 2): ridge of each cluster's deviation from it
+    noise: Floats  # (P,): variance of a cluster's standardised rewards around the fit
+
+
 class Fit(NamedTuple):
     """The readout: what the advantages are taken to be, in standard deviations."""
 
-    inverse: Floats  # (P, K, D, D), of G + R
+    inverse: Floats  # (P, K, D, D): W
+    common_inverse: Floats  # (K, D, D): C
+    common: Floats  # (K, D): beta_0
     beta: Floats  # (P, K, D)
-    noise: Floats  # (P, K), variance of a standardised reward around the fit
+    covariance: Floats  # (P, K, D, D), without the noise
+    noise: Floats  # (P, K): variance of a standardised reward around the fit
 
 
 def empty_sums(n_clusters: int, n_items: int, n_columns: int) -> Sums:
@@ -66,10 +89,14 @@ def empty_sums(n_clusters: int, n_items: int, n_columns: int) -> Sums:
 
 def empty_fit(n_clusters: int, n_items: int, n_columns: int) -> Fit:
     """Return room for a fit."""
+    square = (n_clusters, n_items, n_columns, n_columns)
     return Fit(
-        np.zeros((n_clusters, n_items, n_columns, n_columns)),
-        np.zeros((n_clusters, n_items, n_columns)),
-        np.ones((n_clusters, n_items)),
+        np.zeros(square),
+        np.zeros(square[1:]),
+        np.zeros(square[1:3]),
+        np.zeros(square[:3]),
+        np.zeros(square),
+        np.ones(square[:2]),
     )
 
 
@@ -88,7 +115,10 @@ def add_answers(sums: Sums, z: Floats, clusters: Ints, actions: Ints, rewards: F
 
 @jit
 def invert(matrix: Floats, inverse: Floats) -> float:
-    """Invert a small positive definite matrix in place of LAPACK; return its log-determinant."""
+    """Write the inverse of a small positive definite matrix; return its log-determinant.
+
+    By Cholesky's factor, in plain loops: LAPACK costs more than it does at these sizes.
+    """
     n = matrix.shape[0]
     lower = np.zeros((n, n))
     logdet = 0.0
@@ -102,8 +132,8 @@ def invert(matrix: Floats, inverse: Floats) -> float:
                 logdet += 2.0 * np.log(lower[j, j])
             else:
                 lower[i, j] = total / lower[j, j]
+    x = np.zeros(n)
     for column in range(n):
-        x = np.zeros(n)
         for i in range(n):
             total = 1.0 if i == column else 0.0
             for k in range(i):
@@ -119,18 +149,24 @@ def invert(matrix: Floats, inverse: Floats) -> float:
 
 
 @jit
-def with_ridge(gram: Floats, bias_ridge: float, slope_ridge: float) -> Floats:
-    """Return ``G + R``."""
-    matrix = gram.copy()
-    matrix[0, 0] += bias_ridge
-    for j in range(1, matrix.shape[0]):
-        matrix[j, j] += slope_ridge
-    return matrix
+def ridge_of(pair: Floats, n_columns: int) -> Floats:
+    """Return the diagonal of a ridge: its value for the constant, then for each slope."""
+    diagonal = np.full(n_columns, pair[1])
+    diagonal[0] = pair[0]
+    return diagonal
+
+
+@jit
+def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[Floats, float]:
+    """Return moment and square of one item's advantages."""
+    moment = (sums.moment[p, k] - mean * sums.gram[p, k, 0]) / std
+    raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0] + mean * mean * sums.heard[p, k]
+    return moment, max(raw, 0.0) / (std * std)
 
 
 @jit
 def residual_square(gram: Floats, moment: Floats, square: float, beta: Floats) -> float:
-    """Return the sum of squared residuals of standardised sums at ``beta``."""
+    """Return the sum of squared residuals at ``beta``."""
     total = square
     for j in range(beta.size):
         total -= 2.0 * beta[j] * moment[j]
@@ -140,56 +176,21 @@ def residual_square(gram: Floats, moment: Floats, square: float, beta: Floats) -
 
 
 @jit
-def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[Floats, float]:
-    """Return moment and square of one item in units of the cluster's history."""
-    moment = (sums.moment[p, k] - mean * sums.gram[p, k, 0]) / std
-    raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0] + mean * mean * sums.heard[p, k]
-    return moment, max(raw, 0.0) / (std * std)
+def pass_on(inverse: Floats, ridge: Floats, moment: Floats) -> tuple[Floats, Floats]:
+    """Return what a cluster tells of the common part: precision ``R - R W R`` and ``R W m``."""
+    n = ridge.size
+    precision = np.empty((n, n))
+    told = np.zeros(n)
+    for j in range(n):
+        for m in range(n):
+            precision[j, m] = -ridge[j] * inverse[j, m] * ridge[m]
+            told[j] += ridge[j] * inverse[j, m] * moment[m]
+        precision[j, j] += ridge[j]
+    return precision, told
 
 
 @jit
-def choose_ridge(
-    sums: Sums, p: int, mean: float, std: float, noise: float, ridges: Floats
-) -> tuple[float, float, float]:
-    """Return bias ridge, slope ridge and noise variance of the highest evidence."""
-    n_items, n_columns = sums.heard.shape[1], sums.gram.shape[2]
-    inverse = np.empty((n_columns, n_columns))
-    best = -np.inf
-    chosen = (ridges[0], ridges[0], noise)
-    n_slopes = ridges.size if n_columns > 1 else 1
-    for a in range(ridges.size):
-        for b in range(n_slopes):
-            evidence, residual, fitted = 0.0, 0.0, 0.0
-            prior = np.log(ridges[a]) + (n_columns - 1) * np.log(ridges[b])
-            for k in range(n_items):
-                if sums.heard[p, k] == 0.0:
-                    continue
-                moment, square = standardised(sums, p, k, mean, std)
-                matrix = with_ridge(sums.gram[p, k], ridges[a], ridges[b])
-                logdet = invert(matrix, inverse)
-                beta = inverse @ moment
-                evidence += 0.5 * (prior - logdet + (moment @ beta) / noise)
-                residual += residual_square(sums.gram[p, k], moment, square, beta)
-                fitted += n_columns - ridges[a] * inverse[0, 0]
-                for j in range(1, n_columns):
-                    fitted -= ridges[b] * inverse[j, j]
-            if evidence > best:
-                best = evidence
-                freedom = max(sums.heard[p].sum() - fitted, 1.0)
-                chosen = (ridges[a], ridges[b], max(residual / freedom, 1e-6))
-    return chosen
-
-
-@jit
-def refresh(
-    fit: Fit,
-    sums: Sums,
-    stale: NDArray[np.bool_],
-    mean: Floats,
-    std: Floats,
-    ridges: Floats,
-    noise: Floats,
-) -> None:
+def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, priors: Priors) -> None:
     """Bring a fit up to date with the sums and the histories.
 
     Parameters
@@ -198,25 +199,52 @@ def refresh(
         Written to.
     sums : Sums
     stale : ndarray of bool, shape (P, K)
-        Where sums or ridges have changed; elsewhere the inverse still holds.
+        Where sums or ridges have changed; elsewhere the inverses still hold.
     mean, std : ndarray of float64, shape (P,)
         The clusters' histories; they may move at every call.
-    ridges : ndarray of float64, shape (P, 2)
-        For the constant and for the slopes, in units of the noise variance.
-    noise : ndarray of float64, shape (P,)
-        Variance of a cluster's standardised rewards around the fit. An item's own is
-        shrunk towards it, worth `NOISE_PRIOR` answers: clicks vary more where they are many.
+    priors : Priors
+        An item's own noise is shrunk towards its cluster's, which is worth `NOISE_PRIOR`
+        answers: clicks vary more where there are many.
     """
-    for p in range(sums.heard.shape[0]):
-        scale = std[p] if std[p] > 0.0 else 1.0
-        for k in range(sums.heard.shape[1]):
+    n_clusters, n_items, n_columns = sums.moment.shape
+    common_ridge = ridge_of(priors.common, n_columns)
+    precision = np.empty((n_columns, n_columns))
+    for k in range(n_items):
+        any_stale = False
+        told = np.zeros(n_columns)
+        precision[:] = np.diag(common_ridge)
+        for p in range(n_clusters):
+            ridge = ridge_of(priors.own[p], n_columns)
             if stale[p, k]:
-                invert(with_ridge(sums.gram[p, k], ridges[p, 0], ridges[p, 1]), fit.inverse[p, k])
-            moment, square = standardised(sums, p, k, mean[p], scale)
-            fit.beta[p, k] = fit.inverse[p, k] @ moment
-            residual = residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])
-            total = residual + NOISE_PRIOR * noise[p]
-            fit.noise[p, k] = total / (sums.heard[p, k] + NOISE_PRIOR)
+                any_stale = True
+                invert(sums.gram[p, k] + np.diag(ridge), fit.inverse[p, k])
+            scale = std[p] if std[p] > 0.0 else 1.0
+            fit.beta[p, k], _ = standardised(sums, p, k, mean[p], scale)
+            of_cluster, told_by_cluster = pass_on(fit.inverse[p, k], ridge, fit.beta[p, k])
+            precision += of_cluster
+            told += told_by_cluster
+        if any_stale:
+            invert(precision, fit.common_inverse[k])
+        fit.common[k] = fit.common_inverse[k] @ told
+        for p in range(n_clusters):
+            _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale)
+
+
+@jit
+def _finish(
+    fit: Fit, sums: Sums, p: int, k: int, mean: float, std: float, priors: Priors, stale: bool
+) -> None:
+    """Turn moments into coefficients, once the common part is known."""
+    ridge = ridge_of(priors.own[p], fit.common.shape[1])
+    inverse = fit.inverse[p, k]
+    moment, square = standardised(sums, p, k, mean, std if std > 0.0 else 1.0)
+    fit.beta[p, k] = inverse @ (moment + ridge * fit.common[k])
+    if stale:
+        pull = inverse * ridge
+        fit.covariance[p, k] = inverse + pull @ fit.common_inverse[k] @ pull.T
+    residual = residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])
+    total = residual + NOISE_PRIOR * priors.noise[p]
+    fit.noise[p, k] = total / (sums.heard[p, k] + NOISE_PRIOR)
 
 
 @jit
@@ -233,7 +261,7 @@ def read_values(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
                 mean[i, k] += fit.beta[p, k, j] * z[i, j]
                 reach = 0.0
                 for m in range(z.shape[1]):
-                    reach += fit.inverse[p, k, j, m] * z[i, m]
+                    reach += fit.covariance[p, k, j, m] * z[i, m]
                 square += reach * z[i, j]
             std[i, k] = np.sqrt(max(square * fit.noise[p, k], 1e-18))
     return mean, std

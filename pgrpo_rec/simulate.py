@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 import pandas as pd
-from gymnasium.vector import SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec.progress import progress_bar
@@ -49,7 +49,8 @@ def simulate(
         Learns in place. With ``group_size`` G above 1 it is given G candidates for each
         visit, all of them answered; that needs a world with ``score``.
     env : gymnasium.vector.VectorEnv or gymnasium.Env
-        Each round serves one visit of every lane.
+        Each round serves one visit of every lane. Autoreset must not be NEXT_STEP: its
+        steps that only reset would be learned as answers.
     n_interactions : int
         Answers to hear, at least 1; the last round is finished. Candidates count singly,
         so that methods with and without them get the same number of answers.
@@ -87,7 +88,7 @@ def simulate(
     """
     if n_interactions < 1:
         raise ValueError(f"n_interactions={n_interactions!r} is not possible: at least 1")
-    vector = env if isinstance(env, VectorEnv) else SyncVectorEnv([lambda: env])
+    vector = _vector(env)
     group_size = int(getattr(recommender, "group_size", 1))
     if group_size > 1 and not hasattr(vector.unwrapped, "score"):
         raise ValueError(
@@ -106,6 +107,17 @@ def simulate(
             rows.append(served)
             move()
     return _table(rows)
+
+
+def _vector(env: VectorEnv | gym.Env) -> VectorEnv:
+    if not isinstance(env, VectorEnv):
+        return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
+    if env.metadata.get("autoreset_mode") is AutoresetMode.NEXT_STEP:
+        raise ValueError(
+            f"{env!r} resets in steps of their own, whose rewards answer nothing: make it with "
+            "autoreset_mode=AutoresetMode.SAME_STEP"
+        )
+    return env
 
 
 class _Round(NamedTuple):

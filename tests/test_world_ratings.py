@@ -328,8 +328,16 @@ def test_completion_finds_a_planted_structure_and_tells_its_error():
     assert errors[2] < 0.5 * errors[0]
 
 
+def sample_with_gaps(missing=0.19):
+    """The sample, less a share of its ratings drawn at random."""
+    table = load_sample_ratings()
+    kept = np.random.default_rng(0).random(table.n_ratings) >= missing
+    parts = ("user_index", "item_index", "rating")
+    return replace(table, **{part: getattr(table, part)[kept] for part in parts})
+
+
 def test_completed_keeps_what_is_real_and_says_what_is_not():
-    env = RatingsVectorEnv(20, preset="completed")
+    env = RatingsVectorEnv(20, preset="completed", ratings=sample_with_gaps())
     real = env.table.to_dense()
     seen = np.isfinite(real)
     assert_array_equal(env.world.values[seen], real[seen])
@@ -363,7 +371,7 @@ def test_completion_is_refused_where_users_rated_too_little():
     ("changes", "message"),
     [
         ({"mode": "logged"}, "mode='logged'"),
-        ({"mode": "full"}, "mode='full' .* 19% of the 300 x 40 .* complete=True"),
+        ({"mode": "full", "ratings": table_of([[1, NAN], [2, 3]])}, "mode='full' .* 25% of the 2"),
         ({"max_items": 1}, "max_items=1"),
         ({"min_user_ratings": 0}, "min_user_ratings=0"),
         ({"min_user_ratings": 41}, "min_user_ratings=41 .* 0 of 300 users"),

@@ -42,8 +42,8 @@ class Bandit(BaseRecommender):
             kind = Everyone if visits.clusters is None else KnownClusters
             self._audience = kind(RewardHistory(1 if kind is Everyone else 0))
             self._grow(self._audience.n_clusters)
-        if isinstance(self._audience, KnownClusters) and visits.clusters is None:
-            raise ValueError("clusters were given before and are missing now: give them every time")
+        if isinstance(self._audience, KnownClusters) != (visits.clusters is not None):
+            raise ValueError("clusters must be given at every call or at none; this one differs")
         return self._audience.index(visits)
 
     def _grow(self, n_clusters: int) -> None:

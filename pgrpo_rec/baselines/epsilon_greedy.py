@@ -53,10 +53,9 @@ class EpsilonGreedy(Bandit):
         self.decay = decay
         self.random_state = random_state
 
-    def _start(self, n_features: int) -> None:
+    def _check_parameters(self) -> None:
         check_number("epsilon", self.epsilon, Real, low=0.0)
         check_number("decay", self.decay, Real, low=0.0)
-        super()._start(n_features)
 
     def _values(self, visits: Visits) -> NDArray[np.float64]:
         count, total = self._sums(self._clusters(visits))

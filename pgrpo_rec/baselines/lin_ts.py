@@ -64,9 +64,11 @@ class LinTS(Bandit):
         self.width = width
         self.random_state = random_state
 
-    def _start(self, n_features: int) -> None:
+    def _check_parameters(self) -> None:
         check_number("ridge", self.ridge, Real, above=0.0)
         check_number("width", self.width, Real, above=0.0)
+
+    def _start(self, n_features: int) -> None:
         self._n_columns = 1 + n_features
         self._inverse = np.zeros((0, self.actions_.size, self._n_columns, self._n_columns))
         self._weighted = np.zeros((0, self.actions_.size, self._n_columns))

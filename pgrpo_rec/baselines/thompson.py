@@ -57,10 +57,9 @@ class GaussianThompson(Bandit):
         self.width = width
         self.random_state = random_state
 
-    def _start(self, n_features: int) -> None:
+    def _check_parameters(self) -> None:
         check_number("prior_count", self.prior_count, Real, above=0.0)
         check_number("width", self.width, Real, above=0.0)
-        super()._start(n_features)
 
     def _posterior(self, visits: Visits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         count, total = self._sums(self._clusters(visits))

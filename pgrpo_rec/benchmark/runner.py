@@ -53,10 +53,17 @@ def run(
         Columns ``task``, ``contender``, ``seed``, ``bin`` (0 to 39, time), ``user_type``, ``n``
         and sums over those n answers of ``reward``, ``regret`` and ``span`` (what the world's
         best item earns more than a random one). In the order of tasks, contenders, seeds.
+
+    Raises
+    ------
+    ValueError
+        If two parts would have the same file name.
     """
-    output.mkdir(parents=True, exist_ok=True)
     order = list(product(tasks, contenders, seeds))
     paths = [output / _file_name(*unit) for unit in order]
+    if len(set(paths)) < len(paths):
+        raise ValueError("tasks, contenders and seeds must differ in name, beyond case and signs")
+    output.mkdir(parents=True, exist_ok=True)
     missing = [(unit, path) for unit, path in zip(order, paths, strict=True) if not path.exists()]
     jobs = (delayed(_run_part)(*unit, path) for unit, path in missing)
     with progress_bar("run", len(missing), show=progress) as move:

@@ -245,10 +245,11 @@ class RatingsTable:
         Examples
         --------
         >>> from pgrpo_rec.datasets import load_sample_ratings
-        >>> print(load_sample_ratings().describe())  # doctest: +ELLIPSIS
+        >>> print(load_sample_ratings().describe())
         sample_ratings: 300 users x 40 items
-        ... ratings from 1 to 5, ... distinct values
-        density ...: not dense, a user rated ... items (median)
+        12,000 ratings from 1 to 5, 5 distinct values
+        density 1: dense, every user rated every item
+        segments: majority 70%, minority 20%, tenth 10%
         """
         per_user = np.bincount(self.user_index, minlength=self.n_users)
         kind = "dense, every user rated every item" if self.is_dense else "not dense"

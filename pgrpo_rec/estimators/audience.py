@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.estimators.clustering import PreferenceClustering
 from pgrpo_rec.histories import RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits
@@ -169,6 +170,15 @@ class LearnedClusters:
         return labels[rows], _mixing(
             labels[old_places], old_labels, weight, self.n_clusters, before
         )
+
+    @property
+    def has_met_anyone(self) -> bool:
+        """Whether any feedback has come."""
+        return self._users.size > 0
+
+    def own_answers(self, users: NDArray[Any]) -> OwnAnswers:
+        """Return what each visitor has answered so far; zeros for someone never met."""
+        return OwnAnswers(*self.clustering.feedback_of(users))
 
     def _make_room(self) -> Ints:
         """Line the histories up with the clustering's users; return where the old ones went."""

@@ -7,16 +7,18 @@ A recommender is a distribution over items for each visit. `BaseRecommender` tur
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import Tags
+from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.validation import _num_samples, validate_data
 
 from pgrpo_rec._random import Seed, generator
+from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.evaluation.off_policy import snips_value
 from pgrpo_rec.interactions import (
     Interactions,
@@ -40,7 +42,9 @@ class BaseRecommender(BaseEstimator):
     - ``_start(n_features)``: set up the fitted state for ``self.actions_``;
     - ``_learn(interactions)``: take one batch;
     - ``_probabilities(visits)``: the policy, shape (n, K), 0 where not available;
-    - ``_values(visits)``, if greedy choice is by something else than probability.
+    - ``_values(visits)``, if greedy choice is by something else than probability;
+    - ``_check_parameters()`` and ``_check_interactions(interactions)``, if there is something
+      to check; both are called before anything is changed.
 
     Attributes
     ----------
@@ -66,6 +70,12 @@ class BaseRecommender(BaseEstimator):
 
     def _values(self, visits: Visits) -> Floats:
         return self._probabilities(visits)
+
+    def _check_parameters(self) -> None:
+        """Raise ValueError for a constructor argument out of range."""
+
+    def _check_interactions(self, interactions: Interactions) -> None:
+        """Raise ValueError for a log that this recommender cannot learn from."""
 
     def _learn_log(self, interactions: Interactions) -> None:
         """Learn from a whole log at once; one batch unless a subclass knows better."""
@@ -112,7 +122,9 @@ class BaseRecommender(BaseEstimator):
         ValueError
             If an argument is of the wrong shape or range; nothing has changed then.
         """
+        self._check_parameters()
         interactions, labels = self._check_log(X, y, actions, users, clusters, propensities, True)
+        self._check_interactions(interactions)
         self._begin(labels, interactions.visits.features.shape[1])
         self._learn_log(interactions)
         return self
@@ -129,7 +141,10 @@ class BaseRecommender(BaseEstimator):
     ) -> Self:
         """Learn from one more batch, as it comes; the arguments are those of `fit`."""
         fresh = not self._is_started()
+        if fresh:
+            self._check_parameters()
         interactions, labels = self._check_log(X, y, actions, users, clusters, propensities, fresh)
+        self._check_interactions(interactions)
         if fresh:
             self._begin(labels, interactions.visits.features.shape[1])
         if interactions.visits.n > 0:
@@ -192,12 +207,7 @@ class BaseRecommender(BaseEstimator):
         propensities : ndarray of float64, shape (n, n_items)
             Of each position given the ones before it.
         """
-        if not self._is_started():
-            self._begin_untaught(X)
-        visits = self._check_fitted_visits(X, users, clusters, available)
-        fewest = int(visits.available.sum(axis=1).min()) if visits.n else n_items
-        if not 1 <= n_items <= fewest:
-            raise ValueError(f"n_items={n_items!r} is not possible: from 1 to {fewest} available")
+        visits = self._check_served(X, n_items, users, clusters, available)
         probabilities = self._probabilities(visits)
         if n_items == 1:
             chosen = draw_actions(probabilities, self._rng.random(visits.n))[:, None]
@@ -215,10 +225,12 @@ class BaseRecommender(BaseEstimator):
         propensities: ArrayLike | None = None,
         users: ArrayLike | None = None,
         clusters: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> float:
         """Estimate the policy's mean reward on a log, self-normalised (SNIPS).
 
         Without ``actions`` it is the mean probability of the item that was chosen.
+        ``sample_weight``, shape (n,), at least 0, says how much each visit counts.
 
         Returns
         -------
@@ -226,6 +238,8 @@ class BaseRecommender(BaseEstimator):
         """
         log, _ = self._check_log(X, y, actions, users, clusters, propensities, False)
         probabilities = self._probabilities(log.visits)
+        if sample_weight is not None:
+            probabilities = probabilities * _row_weights(sample_weight, y, log.visits.n)[:, None]
         rows = np.arange(log.visits.n)
         assumed = np.full(rows.size, 1.0 / self.actions_.size)
         known = assumed if log.propensities is None else log.propensities
@@ -236,6 +250,7 @@ class BaseRecommender(BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        tags.classifier_tags = ClassifierTags()  # of `predict_proba`: items stand for classes
         tags.input_tags.sparse = True
         return tags
 
@@ -250,26 +265,51 @@ class BaseRecommender(BaseEstimator):
         self._warned: set[str] = set()
         self._start(n_features)
 
-    def _begin_untaught(self, X: Any) -> None:
+    def _check_served(
+        self,
+        X: Any,
+        n_items: int,
+        users: ArrayLike | None,
+        clusters: ArrayLike | None,
+        available: ArrayLike | None,
+    ) -> Visits:
+        """Return the visits to recommend for; before any feedback, start with the catalogue."""
+        check_number("n_items", n_items, Integral, low=1)
+        fresh = not self._is_started()
+        labels = self._untaught_labels() if fresh else self.actions_
+        visits = self._check_visits(
+            X, users, clusters, available, n=None, n_items=labels.size, reset=fresh
+        )
+        fewest = int(visits.available.sum(axis=1).min()) if visits.n else labels.size
+        if n_items > fewest:
+            raise ValueError(f"n_items={n_items!r} is not possible: from 1 to {fewest} available")
+        if fresh:
+            self._begin(labels, visits.features.shape[1])
+        return visits
+
+    def _untaught_labels(self) -> NDArray[Any]:
         if self.items is None:
             raise NotFittedError(
                 f"this {type(self).__name__} knows no items yet: call fit or partial_fit first, "
                 "or pass items= (their number or their labels)"
             )
-        features = self._check_features(X, 0, reset=True)
-        self._begin(self._catalogue(), features.shape[1])
+        self._check_parameters()
+        return self._catalogue()
 
     def _catalogue(self) -> NDArray[Any]:
         """Return the labels that ``items`` stands for, sorted."""
-        if isinstance(self.items, (int, np.integer)) and not isinstance(self.items, bool):
-            if self.items < 1:
-                raise ValueError(f"items={self.items!r} is not possible: at least 1 item")
+        if isinstance(self.items, Integral) and not isinstance(self.items, bool):
+            check_number("items", self.items, Integral, low=1)
             return np.arange(int(self.items))
-        labels = check_column("items", self.items, None)  # type: ignore[arg-type]
-        catalogue = np.unique(labels)
-        if labels.size == 0 or catalogue.size < labels.size:
-            raise ValueError("items must be a number or distinct labels, at least one")
-        return catalogue
+        labels = np.asarray(self.items)
+        if labels.ndim == 1 and labels.size > 0:
+            catalogue = np.unique(check_column("items", labels, None))
+            if catalogue.size == labels.size:
+                return catalogue
+        raise ValueError(
+            f"items={self.items!r} is not possible: it must be a whole number, at least 1, "
+            "or distinct labels"
+        )
 
     def _check_features(self, X: Any, n: int, *, reset: bool) -> Floats:
         if X is None:
@@ -345,7 +385,10 @@ class BaseRecommender(BaseEstimator):
         if not reset and not self._is_started():
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
         if y is None:
-            raise ValueError("y is None: it must hold one reward for each visit")
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: "
+                "it must hold one reward for each visit"
+            )
         n = _num_samples(y if X is None else X)
         shown = check_column("y", y, n) if actions is None else check_column("actions", actions, n)
         labels = self._labels(shown, reset)
@@ -359,7 +402,11 @@ class BaseRecommender(BaseEstimator):
     def _labels(self, shown: NDArray[Any], reset: bool) -> NDArray[Any]:
         if not reset:
             return self.actions_
-        return np.unique(shown) if self.items is None else self._catalogue()
+        if self.items is not None:
+            return self._catalogue()
+        if shown.size == 0:
+            raise ValueError("no item is known: actions is empty and items= is not given")
+        return np.unique(shown)
 
 
 def warn_once(recommender: Any, message: str) -> None:
@@ -367,6 +414,15 @@ def warn_once(recommender: Any, message: str) -> None:
     if message not in recommender._warned:
         recommender._warned.add(message)
         warnings.warn(message, UserWarning, stacklevel=4)
+
+
+def _row_weights(sample_weight: ArrayLike, y: ArrayLike, n_rows: int) -> Floats:
+    """Return the weight of each row; with full information a visit has several rows."""
+    n = _num_samples(y)
+    weights = check_column("sample_weight", sample_weight, n).astype(np.float64)
+    if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
+        raise ValueError("sample_weight must be finite and at least 0")
+    return np.repeat(weights, n_rows // max(n, 1))
 
 
 def _encode(shown: NDArray[Any], labels: NDArray[Any]) -> Ints:
@@ -379,8 +435,8 @@ def _encode(shown: NDArray[Any], labels: NDArray[Any]) -> Ints:
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise ValueError(
-            f"item {shown[row]!r} in row {row} of actions is not among the {labels.size} items "
-            "known: pass all of them as items="
+            f"item {shown.tolist()[row]!r} in row {row} of actions is not among the {labels.size} "
+            "items known: pass all of them as items="
         )
     return places.astype(np.int64)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 
 
-def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""
     known = list(choices)
     if value not in known:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._random import Seed, generator
+from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.advantages import (
     ESTIMATORS,
     BlendWeight,
@@ -61,6 +62,9 @@ class PGRPORecommender(BaseRecommender):
     exploration : float, default=0.5
         Solver "natural": factor on the posterior's standard deviation; 0.5 draws as if
         four times as much had been heard.
+    user_adaptation : bool, default=True
+        Solver "natural" with ``users``: add to the group's fit what each person answered,
+        shrunk by the person's own count (`pgrpo_rec.adaptation`).
     memory : int, default=100_000
         Solver "natural" with ``users`` and features: how many of the last answers are kept,
         to be summed up anew when users change clusters.
@@ -138,6 +142,7 @@ class PGRPORecommender(BaseRecommender):
         n_clusters: int | Literal["auto"] = "auto",
         group_size: int = 1,
         exploration: float = 0.5,
+        user_adaptation: bool = True,
         memory: int = 100_000,
         learning_rate: float = 0.05,
         clip_range: float = 0.2,
@@ -159,6 +164,7 @@ class PGRPORecommender(BaseRecommender):
         self.n_clusters = n_clusters
         self.group_size = group_size
         self.exploration = exploration
+        self.user_adaptation = user_adaptation
         self.memory = memory
         self.learning_rate = learning_rate
         self.clip_range = clip_range
@@ -180,6 +186,7 @@ class PGRPORecommender(BaseRecommender):
         check_choice("advantage", self.advantage, ESTIMATORS)
         check_choice("solver", self.solver, ("natural", *SOLVERS))
         check_choice("history_order", self.history_order, ORDERS)
+        check_choice("user_adaptation", self.user_adaptation, (True, False))
         for name in ("group_size", "memory", "n_epochs", "batch_size", "n_passes"):
             check_number(name, getattr(self, name), Integral, low=1)
         for name in ("exploration", "learning_rate"):
@@ -201,6 +208,7 @@ class PGRPORecommender(BaseRecommender):
 
     def _start(self, n_features: int) -> None:
         n_columns = 1 if self.policy == "tabular" else 1 + n_features
+        self.__dict__.pop("clustering_", None)  # of an earlier fit
         self._learner = self._new_learner(self.actions_.size, n_columns)
         self._audience: Audience | None = None
         self._pool = RewardHistory(1, decay=self.history_decay)
@@ -208,7 +216,13 @@ class PGRPORecommender(BaseRecommender):
 
     def _new_learner(self, n_items: int, n_columns: int) -> Learner:
         if self.solver == "natural":
-            return Natural(n_items, n_columns, exploration=self.exploration, memory=self.memory)
+            return Natural(
+                n_items,
+                n_columns,
+                exploration=self.exploration,
+                memory=self.memory,
+                adapts=self.user_adaptation,
+            )
         high = self.clip_range if self.clip_range_high is None else self.clip_range_high
         return FirstOrder(
             n_items,
@@ -262,14 +276,25 @@ class PGRPORecommender(BaseRecommender):
     def _probabilities(self, visits: Visits) -> Floats:
         """Return the mixture of the clusters' policies, by how likely each is the user's."""
         z, mixture = self._z(visits), np.zeros((visits.n, self.actions_.size))
+        own = self._own_answers(visits)
         for rows, clusters, share in self._meet(visits).parts(visits):
-            of_cluster = self._learner.probabilities(z[rows], clusters, visits.available[rows])
+            mine = None if own is None else OwnAnswers(own.heard[rows], own.total[rows])
+            available = visits.available[rows]
+            of_cluster = self._learner.probabilities(z[rows], clusters, available, mine)
             mixture[rows] += share[:, None] * of_cluster
         return mixture
 
     def _values(self, visits: Visits) -> Floats:
         clusters = self._meet(visits).index(visits)
-        return self._learner.values(self._z(visits), clusters, visits.available)
+        own = self._own_answers(visits)
+        return self._learner.values(self._z(visits), clusters, visits.available, own)
+
+    def _own_answers(self, visits: Visits) -> OwnAnswers | None:
+        audience = self._meet(visits)
+        if not self.user_adaptation or not isinstance(audience, LearnedClusters):
+            return None
+        assert visits.users is not None
+        return audience.own_answers(visits.users) if audience.has_met_anyone else None
 
     def _z(self, visits: Visits) -> Floats:
         """Return the features with the constant first, shape (n, D)."""
@@ -278,9 +303,12 @@ class PGRPORecommender(BaseRecommender):
 
     # --- learning ------------------------------------------------------------------------
 
-    def _begin(self, labels: NDArray[Any], n_features: int) -> None:
-        self._check_parameters()
-        super()._begin(labels, n_features)
+    def _check_interactions(self, interactions: Interactions) -> None:
+        n = interactions.visits.n
+        if n % self.group_size:
+            raise ValueError(
+                f"{n} rows are no whole number of visits of group_size={self.group_size}"
+            )
 
     def _learn_log(self, interactions: Interactions) -> None:
         rows_a_batch = self.batch_size * self.group_size
@@ -291,10 +319,6 @@ class PGRPORecommender(BaseRecommender):
 
     def _learn(self, interactions: Interactions) -> None:
         log = interactions
-        if log.visits.n % self.group_size:
-            raise ValueError(
-                f"{log.visits.n} rows are no whole number of visits of group_size={self.group_size}"
-            )
         propensities = log.propensities
         if propensities is None:
             warn_once(self, "no propensities given; items are taken as shown by this policy")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, readable with colour-blind eyes; the rest are greys by dash.
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+# Okabe and Ito's palette without its yellow: readable with colour-blind eyes.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+REFERENCES = {"oracle": "#777777", "uniform": "#BBBBBB"}  # not rivals: drawn in grey
 
 
 def draw_learning_curves(
@@ -46,7 +47,8 @@ def draw_learning_curves(
     figure = Figure(figsize=(3.4 * widest + 2.2, 3.2 * len(tasks)), dpi=120, layout="constrained")
     axes = figure.subplots(len(tasks), widest, squeeze=False, sharey="row")
     names = list(dict.fromkeys(curves["contender"]))
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    rivals = [name for name in names if name not in REFERENCES]
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(rivals)} | REFERENCES
     for row, task in zip(axes, tasks, strict=True):
         of_task = curves[curves["task"] == task]
         types = ["all", *sorted(set(of_task["user_type"]) - {"all"})]
@@ -69,7 +71,7 @@ def _draw_panel(
     for name, curve in curves.groupby("contender", sort=False):
         strong = name in highlight
         time = (curve["bin"] + 0.5) / (curves["bin"].max() + 1)
-        style = {"lw": 2.2} if strong else {"lw": 1.0, "ls": "--"}
+        style: dict[str, Any] = {"lw": 2.2} if strong else {"lw": 1.1, "ls": "--"}
         ax.plot(time, curve["mean"], color=colours[str(name)], label=str(name), **style)
         if strong:
             ax.fill_between(time, curve["low"], curve["high"], color=colours[str(name)], alpha=0.15)
@@ -83,4 +85,5 @@ def _title(task: str, user_type: str, names: Sequence[str]) -> str:
     if user_type == "all":
         return f"{task}: everyone"
     number = int(user_type)
-    return names[number] if number < len(names) else f"group {number}"
+    name = names[number] if number < len(names) else f"group {number}"
+    return name.replace("\n", ", ")

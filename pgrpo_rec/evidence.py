@@ -1,0 +1,193 @@
+r"""Evidence: which ridges and which noise make the answers heard most probable.
+
+The evidence of the hierarchical fit of `pgrpo_rec.natural` is, up to a constant and summed
+over items,
+
+.. math::
+    \tfrac12 \sum_p \big(\log|R_p| - \log|G_p + R_p| + m_p^T W_p m_p / s_p^2\big)
+    + \tfrac12 \big(\log|R_0| + \log|C| + t^T C t / s^2\big), \quad t = \sum_p R_p W_p m_p .
+
+Two hypotheses are compared. Either clusters have nothing in common: ``R_0`` is infinite and
+each cluster has ridges of its own. Or they do: one pair of ridges for all deviations, one for
+the common part. (Ridges of a cluster's own beside a common part are not identified: the
+common part would become the largest cluster, and the small ones deviations from it.) Each
+ridge is chosen on a grid while the others hold, by turns, then the noise is measured (MacKay
+1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgrpo_rec._numba import jit
+from pgrpo_rec.natural import (
+    RIDGES,
+    Fit,
+    Priors,
+    Sums,
+    invert,
+    pass_on,
+    residual_square,
+    ridge_of,
+    standardised,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOST_ITEMS = 40  # ridges are chosen on the items that were answered most
+N_TURNS = 2
+MARGIN = 5.0  # nats that a common part must be worth: wrongly shared, small clusters pay
+NO_COMMON_PART = 1e9  # a ridge so large that clusters share nothing
+
+
+def choose_priors(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Priors) -> Priors:
+    """Return the ridges and the noise of the better hypothesis.
+
+    Parameters
+    ----------
+    sums : Sums
+    fit : Fit
+        Up to date with the sums under ``priors``; the noise is measured around it.
+    mean, std : ndarray of float64, shape (P,)
+    priors : Priors
+        Where the climb begins.
+    """
+    noise = measure_noise(sums, fit, mean, std, priors)
+    items = np.argsort(-sums.heard.sum(axis=0), kind="stable")[:MOST_ITEMS]
+    items = items[sums.heard[:, items].sum(axis=0) > 0]
+    heard = np.flatnonzero(std > 0.0)
+    if heard.size == 0:
+        return priors
+
+    def evidence_of(clusters: Ints, own: Floats, common: Floats) -> float:
+        return evidence(sums, items, clusters, mean, std, Priors(common, own, noise))
+
+    priors = priors._replace(noise=noise)
+    apart = _choose_apart(priors, heard, evidence_of)
+    if heard.size == 1:
+        return apart
+    together = _choose_together(priors, heard, evidence_of)
+    level = measure_level(sums, fit, mean, std, priors)  # else "all items are worse than what
+    gain = evidence(sums, items, heard, level, std, together)  # is shown" would be in common
+    gain -= evidence(sums, items, heard, level, std, apart)
+    return together if gain > MARGIN else apart
+
+
+def _choose_apart(
+    priors: Priors, heard: Ints, evidence_of: Callable[[Ints, Floats, Floats], float]
+) -> Priors:
+    """Give every cluster ridges of its own and nothing in common."""
+    own, common = priors.own.copy(), np.full(2, NO_COMMON_PART)
+    for p in heard:
+        alone = np.array([p])
+        for column in (0, 1, 0):
+            total_p = -np.inf
+            for ridge in RIDGES:
+                trial = own.copy()
+                trial[p, column] = ridge
+                value = evidence_of(alone, trial, common)
+                if value > total_p:
+                    total_p, own = value, trial
+    return priors._replace(common=common, own=own)
+
+
+def _choose_together(
+    priors: Priors, heard: Ints, evidence_of: Callable[[Ints, Floats, Floats], float]
+) -> Priors:
+    """Give all clusters one pair of ridges, and a common part."""
+    own = np.tile(np.median(priors.own, axis=0), (priors.own.shape[0], 1))
+    common = np.minimum(priors.common, own[0])
+    for _ in range(N_TURNS):
+        for part in (own, common):
+            for column in (0, 1):
+                best, chosen = -np.inf, RIDGES[0]
+                for ridge in RIDGES:
+                    part[..., column] = ridge
+                    value = evidence_of(heard, own, common)
+                    if value > best:
+                        best, chosen = value, ridge
+                part[..., column] = chosen
+    return priors._replace(common=common, own=own)
+
+
+def measure_noise(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Priors) -> Floats:
+    """Return each cluster's residual variance, corrected for the coefficients fitted."""
+    noise = priors.noise.copy()
+    for p in np.flatnonzero(std > 0.0):
+        residual, freedom = _residuals(sums, fit, int(p), mean[p], std[p])
+        noise[p] = max(residual / max(freedom, 1.0), 1e-6)
+    return noise
+
+
+def measure_level(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Priors) -> Floats:
+    """Return the reward around which each cluster's items lie, the most probable one."""
+    level = mean.copy()
+    for p in np.flatnonzero(std > 0.0):
+        level[p] += std[p] * _level(sums, fit, int(p), mean[p], std[p], priors.own[p])
+    return level
+
+
+@jit
+def _level(sums: Sums, fit: Fit, p: int, mean: float, std: float, own: Floats) -> float:
+    ridge = ridge_of(own, sums.moment.shape[2])
+    precision, told = 1e-9, 0.0
+    for k in range(sums.heard.shape[1]):
+        if sums.heard[p, k] > 0.0:
+            moment, _ = standardised(sums, p, k, mean, std)
+            of_item, told_by_item = pass_on(fit.inverse[p, k], ridge, moment)
+            precision += of_item[0, 0]
+            told += told_by_item[0]
+    return told / precision
+
+
+@jit
+def _residuals(sums: Sums, fit: Fit, p: int, mean: float, std: float) -> tuple[float, float]:
+    residual, freedom = 0.0, 0.0
+    for k in range(sums.heard.shape[1]):
+        if sums.heard[p, k] > 0.0:
+            moment, square = standardised(sums, p, k, mean, std)
+            residual += residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])
+            freedom += sums.heard[p, k] - (fit.inverse[p, k] * sums.gram[p, k]).sum()
+    return residual, freedom
+
+
+@jit
+def evidence(
+    sums: Sums, items: Ints, clusters: Ints, mean: Floats, std: Floats, priors: Priors
+) -> float:
+    """Return the log evidence of some items and clusters, up to a constant.
+
+    Parameters
+    ----------
+    sums : Sums
+    items, clusters : ndarray of int64
+        Which of them to sum over.
+    mean, std : ndarray of float64, shape (P,)
+        ``std`` of the clusters above 0.
+    priors : Priors
+    """
+    n_columns = sums.moment.shape[2]
+    common = ridge_of(priors.common, n_columns)
+    inverse = np.empty((n_columns, n_columns))
+    total = 0.0
+    for k in items:
+        precision = np.diag(common)
+        told = np.zeros(n_columns)
+        for p in clusters:
+            if sums.heard[p, k] == 0.0:
+                continue
+            ridge = ridge_of(priors.own[p], n_columns)
+            logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
+            moment, _ = standardised(sums, p, k, mean[p], std[p])
+            fitted = moment @ (inverse @ moment) / priors.noise[p]
+            total += 0.5 * (np.log(ridge).sum() - logdet + fitted)
+            of_cluster, told_by_cluster = pass_on(inverse, ridge, moment)
+            precision += of_cluster
+            told += told_by_cluster / np.sqrt(priors.noise[p])
+        logdet = invert(precision, inverse)
+        total += 0.5 * (np.log(common).sum() - logdet + told @ (inverse @ told))
+    return total

@@ -1,0 +1,217 @@
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+import pgrpo_envs  # noqa: F401  registers the worlds
+from pgrpo_rec import simulate
+from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, Uniform
+from pgrpo_rec.baselines.base import add_rewards, spread_over_best
+from pgrpo_rec.baselines.lin_ts import add_rows, linear_posterior
+
+SEEDS = st.integers(0, 2**32 - 1)
+LEARNING = [EpsilonGreedy, GaussianThompson, LinTS]
+BAD = {
+    EpsilonGreedy: {"epsilon": -0.1, "decay": -1.0},
+    GaussianThompson: {"prior_count": 0.0, "width": 0.0},
+    LinTS: {"ridge": 0.0, "width": np.nan},
+    Uniform: {"items": 0},
+}
+
+
+def draw_log(seed=0, n=300, n_items=4, d=2):
+    rng = np.random.default_rng(seed)
+    X, actions = rng.normal(size=(n, d)), rng.integers(n_items, size=n)
+    clusters = rng.integers(2, size=n)
+    y = 5.0 + 0.2 * actions + X[:, 0] * (actions - 1) + 0.4 * clusters * actions
+    return X, y + rng.normal(size=n), {"actions": actions, "clusters": clusters}
+
+
+def thompson_by_counting(mean, std, n=200_000):
+    draws = np.random.default_rng(0).normal(mean, std, size=(n, len(mean)))
+    return np.bincount(draws.argmax(axis=1), minlength=len(mean)) / n
+
+
+def test_uniform_shares_among_what_is_available():
+    rec = Uniform(4, random_state=0)
+    available = np.array([[True, True, False, True], [False, False, True, False]])
+    items, propensities = rec.recommend(np.zeros((2, 1)), available=available)
+    assert_allclose(propensities[:, 0], [1 / 3, 1.0])
+    assert items[1, 0] == 2
+    right = [[1 / 3, 1 / 3, 0, 1 / 3], [0, 0, 1, 0]]
+    assert_allclose(rec.predict_proba(np.zeros((2, 1)), available=available), right)
+
+
+@pytest.mark.parametrize(("epsilon", "decay"), [(0.5, 0.5), (2.0, 0.7), (0.05, 0.0), (0.0, 1.0)])
+def test_epsilon_greedy_is_its_formula(epsilon, decay):
+    X, y, log = draw_log()
+    rec = EpsilonGreedy(epsilon=epsilon, decay=decay).fit(X, y, actions=log["actions"])
+    means = [y[log["actions"] == k].mean() for k in range(4)]
+    share = min(1.0, epsilon * 4 / 300**decay)
+    right = np.full(4, share / 4)
+    right[np.argmax(means)] += 1.0 - share
+    assert_allclose(rec.predict_proba(X[:3]), np.tile(right, (3, 1)))
+    assert rec.predict(X[:1])[0] == np.argmax(means)
+
+
+def test_items_never_shown_count_as_best_and_ties_are_shared():
+    rec = EpsilonGreedy(4, epsilon=0.0).fit(np.zeros((3, 1)), [1.0, 9.0, 5.0], actions=[0, 1, 1])
+    assert_allclose(rec.predict_proba([[0.0]]), [[0.0, 0.0, 0.5, 0.5]])
+    tied = spread_over_best(np.array([[1.0, 3.0, 3.0, 9.0]]), np.array([[True, True, True, False]]))
+    assert_allclose(tied, [[0.0, 0.5, 0.5, 0.0]])
+
+
+@pytest.mark.parametrize(("prior_count", "width"), [(1.0, 1.0), (20.0, 2.0), (0.5, 0.3)])
+def test_gaussian_thompson_is_counted_draws(prior_count, width):
+    X, y, log = draw_log(n=40)
+    rec = GaussianThompson(prior_count=prior_count, width=width).fit(X, y, actions=log["actions"])
+    count = np.bincount(log["actions"], minlength=4)
+    total = np.bincount(log["actions"], weights=y, minlength=4)
+    mean = (total + prior_count * y.mean()) / (count + prior_count)
+    std = width * y.std(ddof=1) / np.sqrt(count + prior_count)
+    assert_allclose(rec.predict_proba(X[:1])[0], thompson_by_counting(mean, std), atol=0.005)
+    assert rec.predict(X[:1])[0] == np.argmax(mean)
+
+
+def ridge(X, y, penalty):
+    z = np.hstack([np.ones((len(X), 1)), X])
+    inverse = np.linalg.inv(z.T @ z + penalty * np.eye(z.shape[1]))
+    return inverse, inverse @ z.T @ y
+
+
+@pytest.mark.parametrize(("penalty", "width"), [(1.0, 1.0), (30.0, 2.0)])
+def test_linear_thompson_is_counted_draws_of_numpys_ridge(penalty, width):
+    X, y, log = draw_log(n=60)
+    rec = LinTS(ridge=penalty, width=width).fit(X, y, actions=log["actions"])
+    z = np.array([1.0, 0.4, -0.7])
+    fits = [ridge(X[log["actions"] == k], y[log["actions"] == k], penalty) for k in range(4)]
+    mean = np.array([theta @ z for _, theta in fits])
+    std = width * y.std(ddof=1) * np.sqrt([z @ inverse @ z for inverse, _ in fits])
+    got = rec.predict_proba(z[None, 1:])[0]
+    assert_allclose(got, thompson_by_counting(mean, std), atol=0.005)
+    assert rec.predict(z[None, 1:])[0] == np.argmax(mean)
+
+
+@given(SEEDS, st.integers(1, 5), st.floats(0.1, 100))
+@settings(deadline=None, max_examples=40)
+def test_rank_one_updates_are_the_inverse(seed, n_columns, penalty):
+    """Sherman and Morrison, row by row, against one numpy.linalg.inv."""
+    rng = np.random.default_rng(seed)
+    z, y = rng.normal(size=(30, n_columns)), rng.normal(size=30)
+    actions, clusters = rng.integers(2, size=30), np.zeros(30, dtype=np.int64)
+    inverse = np.broadcast_to(np.eye(n_columns) / penalty, (1, 2, n_columns, n_columns)).copy()
+    weighted = np.zeros((1, 2, n_columns))
+    add_rows(inverse, weighted, z, clusters, actions, y)
+    mean, std = linear_posterior(inverse, weighted, z, clusters)
+    for k in range(2):
+        mine = actions == k
+        right = np.linalg.inv(penalty * np.eye(n_columns) + z[mine].T @ z[mine])
+        assert_allclose(inverse[0, k], right, atol=1e-9)
+        assert_allclose(mean[:, k], z @ right @ z[mine].T @ y[mine], atol=1e-8)
+        assert_allclose(std[:, k], np.sqrt(np.einsum("nd,de,ne->n", z, right, z)), atol=1e-9)
+
+
+def test_sums_per_cluster_and_item():
+    count, total, square = np.zeros((3, 2, 2))
+    clusters, actions = np.array([0, 1, 1]), np.array([1, 0, 0])
+    add_rewards(count, total, square, clusters, actions, np.array([2.0, 3.0, -1.0]))
+    assert_array_equal(count, [[0, 1], [2, 0]])
+    assert_array_equal(total, [[0, 2], [2, 0]])
+    assert_array_equal(square, [[0, 4], [10, 0]])
+
+
+@pytest.mark.parametrize("kind", [GaussianThompson, LinTS])
+def test_told_clusters_there_is_one_model_a_cluster(kind):
+    """Each is what it would be alone, but for the spread, which is that of all rewards."""
+    X, y, log = draw_log(n=600)
+    rec = kind(4).fit(X, y, **log)
+    for cluster in (0, 1):
+        mine = log["clusters"] == cluster
+        alone = kind(4).fit(X[mine], y[mine], actions=log["actions"][mine])
+        alone.set_params(width=y.std(ddof=1) / y[mine].std(ddof=1))
+        got = rec.predict_proba(X, clusters=np.full(600, cluster))
+        assert_allclose(got, alone.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_clusters_never_met_get_the_prior(kind):
+    X, y, log = draw_log()
+    rec = kind(4).fit(X, y, **log)
+    strange = rec.predict_proba(X[:5], clusters=np.full(5, 9))
+    assert_allclose(strange, 0.25, atol=1e-6)
+    rec.partial_fit(X, y, actions=log["actions"], clusters=np.full(300, 9))
+    assert rec.count_.shape == (3, 4)
+    assert np.abs(rec.predict_proba(X[:5], clusters=np.full(5, 9)) - strange).max() > 0.05
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_users_are_accepted_and_ignored(kind):
+    X, y, log = draw_log()
+    told, untold = (kind(4).fit(X, y, actions=log["actions"], **w) for w in ({"users": y}, {}))
+    assert_array_equal(told.predict_proba(X, users=y), untold.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_clusters_are_told_always_or_never(kind):
+    X, y, log = draw_log()
+    with pytest.raises(ValueError, match="clusters must be given at every call or at none"):
+        kind(4).fit(X, y, **log).predict(X)
+    with pytest.raises(ValueError, match="clusters must be given at every call or at none"):
+        kind(4).fit(X, y, actions=log["actions"]).predict(X, clusters=log["clusters"])
+
+
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k in BAD for n in BAD[k]])
+def test_an_argument_out_of_range_is_named_and_changes_nothing(kind, name):
+    X, y, log = draw_log()
+    rec = kind(4, random_state=0).fit(X, y, **log)
+    before, good = rec.predict_proba(X, clusters=log["clusters"]), rec.get_params()[name]
+    rec.set_params(**{name: BAD[kind][name]})
+    with pytest.raises(ValueError, match=f"^{name}="):
+        rec.fit(X[:, :1], y, **log)
+    rec.set_params(**{name: good})
+    assert_array_equal(rec.predict_proba(X, clusters=log["clusters"]), before)
+    fresh = kind(**{"items": 4, name: BAD[kind][name]})
+    with pytest.raises(ValueError, match=f"^{name}="):
+        fresh.recommend(X)
+    assert not hasattr(fresh, "actions_")
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_batches_one_by_one_are_one_log(kind):
+    X, y, log = draw_log()
+    whole, parts = kind(4).fit(X, y, **log), kind(4)
+    for start in range(0, 300, 50):
+        rows = slice(start, start + 50)
+        parts.partial_fit(X[rows], y[rows], **{name: column[rows] for name, column in log.items()})
+    a, b = (r.predict_proba(X, clusters=log["clusters"]) for r in (whole, parts))
+    assert_allclose(a, b, atol=1e-9)
+
+
+def world(seed):
+    return gym.make_vec(
+        "pgrpo_envs/PreferenceBandit-v0", num_envs=32, preset="plain", world_seed=seed
+    )
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_better_than_uniform_on_every_one_of_five_worlds(kind):
+    """Paired: the same worlds and visitors for both."""
+    for seed in range(5):
+        tables = [
+            simulate(k(12, random_state=0), world(seed), 3000, seed=1) for k in (kind, Uniform)
+        ]
+        regret = [table["regret"][-1000:].mean() for table in tables]
+        assert regret[0] < 0.8 * regret[1]
+
+
+def test_oracle_has_no_regret_and_serves_only_the_visits_it_knows():
+    env = world(0)
+    oracle = Oracle(env)
+    assert oracle.items == 12
+    table = simulate(oracle, env, 640, seed=0)
+    assert_allclose(table["regret"], 0.0, atol=1e-12)
+    assert_allclose(table["propensity"], 1.0)
+    with pytest.raises(ValueError, match="the world holds 32 visits, 3 were asked for"):
+        oracle.predict(np.zeros((3, 6)))

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_natural import Log, log_evidence, posterior
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pgrpo_rec.evidence import NO_COMMON_PART, choose_priors, evidence, measure_noise
+from pgrpo_rec.natural import RIDGES, Priors, add_answers, empty_fit, empty_sums, refresh
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def start(n_clusters):
+    return Priors(np.full(2, NO_COMMON_PART), np.full((n_clusters, 2), 4.0), np.ones(n_clusters))
+
+
+def fitted(log, priors):
+    sums, fit = empty_sums(*log.shape), empty_fit(*log.shape)
+    add_answers(sums, log.z, log.clusters, log.actions, log.rewards)
+    stale = np.ones(sums.heard.shape, dtype=bool)
+    refresh(fit, sums, stale, log.mean, log.std, priors)
+    return sums, fit
+
+
+def chosen(log, priors=None):
+    priors = start(log.shape[0]) if priors is None else priors
+    return choose_priors(*fitted(log, priors), log.mean, log.std, priors)
+
+
+def naive_evidence(log, priors, clusters=None):
+    """Sum over items; some clusters only if wanted."""
+    which = range(log.shape[0]) if clusters is None else clusters
+    items = [[log.rows(p, k) for p in which] for k in range(log.shape[1])]
+    own, noise = priors.own[list(which)], priors.noise[list(which)]
+    return sum(log_evidence(rows, priors.common, own, noise) for rows in items)
+
+
+@given(SEEDS, st.integers(1, 3), st.integers(1, 3))
+@settings(deadline=None, max_examples=30)
+def test_evidence_is_the_density_of_the_answers(seed, n_columns, n_clusters):
+    """Up to a constant: differences between priors are those of the log-densities."""
+    log = Log(seed, 40, n_columns, n_clusters)
+    sums, _ = fitted(log, start(n_clusters))
+    rng = np.random.default_rng(seed)
+    noise = rng.uniform(0.5, 2.0, n_clusters)
+    args = sums, np.arange(3), np.arange(n_clusters), log.mean, log.std
+    got, right = [], []
+    for _ in range(3):
+        common, own = 10.0 ** rng.uniform(-1, 3, 2), 10.0 ** rng.uniform(-1, 3, (n_clusters, 2))
+        priors = Priors(common, own, noise)
+        got.append(evidence(*args, priors))
+        right.append(naive_evidence(log, priors))
+    assert_allclose(np.diff(got), np.diff(right), atol=1e-6 * np.abs(right).max())
+
+
+@pytest.mark.parametrize("effect", [0.02, 0.3, 2.0])
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_ridge_of_one_cluster_is_that_of_the_highest_density(n_columns, effect):
+    """Against the density of the answers themselves, over the whole grid."""
+    for seed in range(3):
+        log = Log(seed, 90, n_columns, n_clusters=1, effect=effect)
+        got = chosen(log)
+        assert_array_equal(got.common, NO_COMMON_PART)
+        slopes = RIDGES if n_columns > 1 else RIDGES[:1]
+        grid = [(a, b) for a in RIDGES for b in slopes]
+        trials = [Priors(got.common, np.array([pair]), got.noise) for pair in grid]
+        best = max(naive_evidence(log, trial) for trial in trials)
+        assert_allclose(naive_evidence(log, got), best, atol=1e-6)
+
+
+def test_noise_is_what_the_fit_leaves():
+    """Squared residuals over answers less those that the coefficients have used up."""
+    log = Log(4, 300)
+    priors = Priors(np.array([3.0, 9.0]), np.array([[4.0, 60.0], [0.5, 9.0]]), np.ones(2))
+    sums, fit = fitted(log, priors)
+    got = measure_noise(sums, fit, log.mean, log.std, priors)
+    for p in range(2):
+        residual, freedom = 0.0, 0.0
+        for k in range(3):
+            z, advantages = log.rows(p, k)
+            mean, _ = posterior(log.item(k), priors.common, priors.own)
+            own = np.diag([priors.own[p, 0], *[priors.own[p, 1]] * 2])
+            residual += ((advantages - z @ mean[1 + p]) ** 2).sum()
+            freedom += len(z) - np.trace(z @ np.linalg.inv(z.T @ z + own) @ z.T)
+        assert_allclose(got[p], residual / freedom, rtol=1e-6)
+
+
+def test_items_that_differ_less_are_held_together_more():
+    ridges = [
+        chosen(Log(3, 4000, n_clusters=1, n_items=6, effect=effect)).own[0]
+        for effect in (0.02, 0.3, 2.0)
+    ]
+    assert (np.diff(ridges, axis=0) < 0).all()
+
+
+def test_clusters_share_what_they_have_in_common_and_nothing_else():
+    alike = chosen(Log(1, 900, n_clusters=3, n_items=8, effect=0.05, common=0.8))
+    assert (alike.common < 100.0).all()
+    assert (alike.own > 30.0 * alike.common).all()
+    assert (alike.own == alike.own[0]).all()
+    strangers = chosen(Log(1, 900, n_clusters=3, n_items=8, effect=0.8, common=0.0))
+    assert (strangers.common >= strangers.own.max(axis=0)).all()
+
+
+def test_who_has_not_been_heard_keeps_what_was_assumed():
+    log = Log(0, 300)
+    log.clusters[:] = 0
+    log.std[1] = 0.0
+    got = chosen(log)
+    assert_array_equal(got.own[1], [4.0, 4.0])
+    assert got.noise[1] == 1.0
+    log.std[0] = 0.0
+    for a, b in zip(chosen(log), start(2), strict=True):
+        assert_array_equal(a, b)

@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_natural import Log, posterior
+from numpy.testing import assert_allclose, assert_array_equal
+
+from pgrpo_rec._numba import jit
+from pgrpo_rec.natural import (
+    NOISE_PRIOR,
+    Priors,
+    add_answers,
+    empty_fit,
+    empty_sums,
+    invert,
+    pass_on,
+    read_values,
+    refresh,
+    residual_square,
+    ridge_of,
+    standardised,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+PRIORS = Priors(np.array([1.5, 20.0]), np.array([[4.0, 60.0], [0.5, 9.0]]), np.array([0.8, 1.7]))
+ALONE = Priors(PRIORS.common, PRIORS.own[:1], PRIORS.noise[:1])
+
+
+def sums_of(log):
+    sums = empty_sums(*log.shape)
+    add_answers(sums, log.z, log.clusters, log.actions, log.rewards)
+    return sums
+
+
+def fitted(log, priors=PRIORS, sums=None):
+    sums = sums_of(log) if sums is None else sums
+    fit = empty_fit(*sums.moment.shape)
+    stale = np.ones(sums.heard.shape, dtype=bool)
+    refresh(fit, sums, stale, log.mean, log.std, priors)
+    return fit
+
+
+@given(SEEDS, st.integers(1, 7), st.floats(0, 6))
+@settings(deadline=None)
+def test_invert_is_numpys(seed, n, log_condition):
+    rng = np.random.default_rng(seed)
+    rotation, _ = np.linalg.qr(rng.normal(size=(n, n)))
+    matrix = (rotation * 10.0 ** (log_condition * rng.uniform(size=n))) @ rotation.T
+    matrix = 0.5 * (matrix + matrix.T)
+    inverse = np.empty((n, n))
+    logdet = invert(matrix, inverse)
+    assert_allclose(inverse @ matrix, np.eye(n), atol=1e-8)
+    assert_allclose(logdet, np.linalg.slogdet(matrix)[1], atol=1e-8)
+
+
+def test_a_ridge_is_one_value_for_the_constant_and_one_for_the_slopes():
+    assert_array_equal(ridge_of(np.array([2.0, 7.0]), 3), [2.0, 7.0, 7.0])
+    assert_array_equal(ridge_of(np.array([2.0, 7.0]), 1), [2.0])
+
+
+def test_what_a_cluster_tells_of_the_common_part():
+    inverse, ridge = np.array([[0.5, 0.1], [0.1, 0.2]]), np.diag([1.0, 3.0])
+    precision, told = pass_on(inverse, np.diag(ridge).copy(), np.array([2.0, -1.0]))
+    assert_allclose(precision, ridge - ridge @ inverse @ ridge)
+    assert_allclose(told, ridge @ inverse @ [2.0, -1.0])
+
+
+@given(SEEDS, st.integers(1, 4), st.integers(0, 60))
+@settings(deadline=None, max_examples=40)
+def test_sums_are_those_of_the_rows(seed, n_columns, n):
+    log = Log(seed, n + 2, n_columns, n_clusters=1, n_items=2)
+    sums = sums_of(log)
+    for k in range(2):
+        mine = log.actions == k
+        z, r = log.z[mine], log.rewards[mine]
+        assert sums.heard[0, k] == mine.sum()
+        assert_allclose(sums.gram[0, k], z.T @ z, atol=1e-12)
+        assert_allclose(sums.moment[0, k], z.T @ r, rtol=1e-9, atol=1e-9 * np.abs(r).sum())
+        assert_allclose(sums.square[0, k], r @ r)
+
+
+@given(SEEDS, st.floats(-50, 50), st.floats(-3, 3))
+@settings(deadline=None, max_examples=40)
+def test_standardised_sums_are_those_of_standardised_rewards(seed, mean, log_std):
+    log = Log(seed, n_clusters=1, n_items=1)
+    sums, std = sums_of(log), 10.0**log_std
+    moment, square = standardised(sums, 0, 0, mean, std)
+    advantages = (log.rewards - mean) / std
+    assert_allclose(moment, log.z.T @ advantages, rtol=1e-7, atol=1e-7 * np.abs(advantages).max())
+    assert_allclose(square, advantages @ advantages, rtol=1e-6)
+    beta = np.array([0.3, -0.2, 0.1])
+    residual = residual_square(sums.gram[0, 0], moment, square, beta)
+    assert_allclose(residual, ((advantages - log.z @ beta) ** 2).sum(), rtol=1e-6)
+
+
+@given(SEEDS, st.integers(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_posterior_is_that_of_the_joint_model(seed, n_columns):
+    """Common part, clusters' weights and their covariance, against one inverse of them all."""
+    log = Log(seed, n_columns=n_columns)
+    fit = fitted(log)
+    for k in range(3):
+        mean, covariance = posterior(log.item(k), PRIORS.common, PRIORS.own)
+        assert_allclose(fit.common[k], mean[0], atol=1e-7)
+        assert_allclose(fit.common_inverse[k], covariance[0, :, 0], atol=1e-9)
+        for p in range(2):
+            assert_allclose(fit.beta[p, k], mean[1 + p], atol=1e-7)
+            assert_allclose(fit.covariance[p, k], covariance[1 + p, :, 1 + p], atol=1e-9)
+            z, advantages = log.rows(p, k)
+            residual = ((advantages - z @ mean[1 + p]) ** 2).sum()
+            right = (residual + NOISE_PRIOR * PRIORS.noise[p]) / (len(z) + NOISE_PRIOR)
+            assert_allclose(fit.noise[p, k], right, rtol=1e-6)
+
+
+def test_a_small_cluster_borrows_and_a_large_one_speaks_for_itself():
+    """Cluster 1 has heard nothing of item 0: it takes over what cluster 0 says, less surely."""
+    log = Log(0, 3000, 2)
+    keep = ~((log.clusters == 1) & (log.actions == 0))
+    sums = empty_sums(*log.shape)
+    columns = log.z, log.clusters, log.actions, log.rewards
+    add_answers(sums, *(column[keep] for column in columns))
+    close = Priors(np.array([0.01, 0.01]), np.full((2, 2), 50.0), np.ones(2))
+    fit = fitted(log, close, sums)
+    assert_allclose(fit.beta[1, 0], fit.common[0], atol=1e-12)
+    assert_allclose(fit.beta[1, 0], fit.beta[0, 0], atol=0.05)
+    assert (np.diag(fit.covariance[1, 0]) > 5 * np.diag(fit.covariance[0, 0])).all()
+    apart = Priors(np.full(2, 1e9), close.own, close.noise)
+    assert_allclose(fitted(log, apart, sums).beta[1, 0], 0.0, atol=1e-6)
+
+
+def test_items_never_shown_have_the_prior():
+    log = Log(1, 200, 2, n_clusters=1, n_items=3)
+    log.shape = 1, 5, 2
+    fit = fitted(log, ALONE)
+    assert_allclose(fit.covariance[0, 4], np.diag(1.0 / ALONE.own[0] + 1.0 / ALONE.common))
+    assert_array_equal(fit.beta[0, 4], 0.0)
+    assert_allclose(fit.noise[0, 4], ALONE.noise[0])
+
+
+@given(SEEDS, st.floats(-3, 3), st.floats(-100, 100))
+@settings(deadline=None, max_examples=40)
+def test_unit_and_level_of_a_clusters_rewards_do_not_matter(seed, log_unit, level):
+    log, moved = Log(seed), Log(seed)
+    loud, unit = log.clusters == 1, 10.0**log_unit
+    plain = (log.rewards - log.mean[1]) / log.std[1]
+    moved.rewards = np.where(loud, unit * plain + unit * level, log.rewards)
+    moved.mean = np.array([log.mean[0], moved.rewards[loud].mean()])
+    moved.std = np.array([log.std[0], moved.rewards[loud].std()])
+    for a, b in zip(fitted(log), fitted(moved), strict=True):
+        assert_allclose(a, b, atol=1e-6)
+
+
+def test_only_what_is_stale_is_inverted_but_means_follow_the_history():
+    log = Log(2)
+    sums, fit = sums_of(log), fitted(log)
+    old = [part.copy() for part in fit]
+    stale = np.zeros((2, 3), dtype=bool)
+    stale[0, 1] = True
+    mean = log.mean + np.array([0.0, 2.0]) * log.std
+    more = Priors(PRIORS.common, 3.0 * PRIORS.own, PRIORS.noise)
+    refresh(fit, sums, stale, mean, log.std, more)
+    assert_array_equal((fit.inverse != old[0]).any(axis=(2, 3)), stale)
+    assert_array_equal((fit.common_inverse != old[1]).any(axis=(1, 2)), stale.any(axis=0))
+    assert (np.abs(fit.beta[1] - old[3][1]).max(axis=1) > 0.05).all()
+
+
+def test_a_history_without_spread_is_read_in_raw_units():
+    log = Log(0, 20, n_clusters=1)
+    log.std = np.zeros(1)
+    raw = fitted(log, ALONE)
+    log.std = np.ones(1)
+    for a, b in zip(raw, fitted(log, ALONE), strict=True):
+        assert_array_equal(a, b)
+
+
+@given(SEEDS, st.integers(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_values_read_for_a_visit(seed, n_columns):
+    """Mean beta.z, and standard deviation sqrt(noise z' covariance z)."""
+    log = Log(seed, n_columns=n_columns)
+    fit, z, clusters = fitted(log), log.z[:10], log.clusters[:10]
+    mean, std = read_values(fit, z, clusters)
+    assert_allclose(mean, np.einsum("nkd,nd->nk", fit.beta[clusters], z), atol=1e-10)
+    square = np.einsum("nd,nkde,ne->nk", z, fit.covariance[clusters], z) * fit.noise[clusters]
+    assert_allclose(std, np.sqrt(square))
+
+
+@jit
+def all_from_a_kernel(sums, fit, z, clusters, actions, rewards, mean, std, priors):
+    add_answers(sums, z, clusters, actions, rewards)
+    refresh(fit, sums, sums.heard >= 0.0, mean, std, priors)
+    return read_values(fit, z, clusters)
+
+
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_inside_a_kernel(n_columns):
+    log = Log(5, n_columns=n_columns)
+    columns = log.z, log.clusters, log.actions, log.rewards, log.mean, log.std
+    got = all_from_a_kernel(empty_sums(*log.shape), empty_fit(*log.shape), *columns, PRIORS)
+    for a, b in zip(got, read_values(fitted(log), log.z, log.clusters), strict=True):
+        assert_allclose(a, b, rtol=1e-9)
