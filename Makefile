@@ -26,8 +26,8 @@ format: $(VENV)/.test  ## Put the code into its standard form.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-notebooks: $(VENV)/.test  ## Execute all notebooks in place.
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+notebooks: $(VENV)/.test  ## Execute all notebooks and keep what they print.
+	$(BIN)/python notebooks/execute.py
 
 clean:  ## Remove everything that can be made again, results in runs/ excepted.
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -80,10 +80,10 @@ class RatingsVectorEnv(WorldVectorEnv):
         --------
         >>> from pgrpo_envs.ratings import RatingsVectorEnv
         >>> print(RatingsVectorEnv(preset="full").describe())
-        sample_ratings (generated, not real): 97 of 300 users, 8 of 40 items offered
-        776 of 9,779 ratings, from 1 to 5, density 1
+        sample_ratings (generated, not real): 300 of 300 users, 8 of 40 items offered
+        2,400 of 12,000 ratings, from 1 to 5, density 1
         full: every reward is a rating that this user gave
-        groups: everybody 100 %
+        groups: majority 70 %, minority 20 %, tenth 10 %
         """
         table, whole = self.table, self.world.whole
         made_up = " (generated, not real)" if self.scenario.ratings is None else ""

@@ -44,6 +44,9 @@ class RatingsScenario(Scenario):
         Offer only so many items, the most rated of the table; None offers all.
     min_user_ratings : int, default=1
         Leave out users who rated fewer of the items offered.
+    max_users : int, optional
+        Keep only so many of the users, drawn at random by ``world_seed``: fewer people come
+        by more often. None keeps all.
     complete : bool, default=False
         Leave out users who did not rate every item.
     n_profile : int, default=0
@@ -64,6 +67,7 @@ class RatingsScenario(Scenario):
     mode: Literal["observed", "full", "completed"] = "observed"
     max_items: int | None = 100
     min_user_ratings: int = 1
+    max_users: int | None = None
     complete: bool = False
     n_profile: int = 0
     n_reference_groups: int = 0
@@ -89,6 +93,8 @@ class RatingsScenario(Scenario):
         require(good, "max_items", self.max_items, "at least 2 items to choose from, or None")
         least = self.min_user_ratings
         require(least >= 1, "min_user_ratings", least, "at least 1, others could be shown nothing")
+        good = self.max_users is None or self.max_users >= 2
+        require(good, "max_users", self.max_users, "at least 2 users, or None")
         for name in ("n_profile", "n_reference_groups", "noise", "n_factors"):
             value = getattr(self, name)
             require(value >= 0, name, value, "0 or more")
@@ -161,6 +167,9 @@ def _choose(
         f"offered (the most that anyone rated are {n_rated.max()}), at least 2 users are needed"
     )
     require(int(users.sum()) >= 2, "min_user_ratings", s.min_user_ratings, right)
+    if s.max_users is not None and s.max_users < users.sum():
+        drawn = rng.choice(np.flatnonzero(users), s.max_users, replace=False)
+        users = np.isin(np.arange(users.size), drawn)
     offered = offered[np.isfinite(dense[users][:, offered]).any(axis=0)]
     right = f"users are left with ratings of {offered.size} item, at least 2 are needed"
     require(offered.size >= 2, "max_items", s.max_items, right)
