@@ -219,7 +219,7 @@ def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Consol
         console.print(verdict(parts, task.name), highlight=False)
     figure = folder / "learning_curves.png"
     draw_learning_curves(
-        curves,
+        curves[~curves["contender"].isin([GROUPS, PERSON, "epsilon-greedy"])],
         group_names={task.name: task.group_names for task in tasks},
         highlight=(LEARNED, KNOWN, "Thompson sampling", "LinTS"),
         path=figure,

@@ -25,6 +25,7 @@ SAMPLE_SIZE = 20_000  # users on whom starts are tried and the number of cluster
 SHORT_RUN = 12  # EM passes after which the starts are compared
 PATIENCE = 2  # numbers of clusters that may fail to be better before the search ends
 MIN_SEPARATION = 0.25  # between clusters that count as two; see ``separation``
+HELD_SEPARATION = 0.1  # between clusters that were found before: they are not given up lightly
 TRIAL = np.dtype(
     [("n_clusters", int), ("loglik", float), ("criterion", float), ("separation", float)]
 )
@@ -187,7 +188,7 @@ def _grow(
     cells, features = family.prepare(statistics), rank_features(statistics)
     fits: list[Fit] = []
     trials: list[tuple[int, float, float, float]] = []
-    best = 0
+    best, leader = 0, 0
     for number in range(1, (search.n_clusters or search.max_clusters) + 1):
         smaller = fits[-1].resp if fits else None
         starts = list(_starts(family, cells, features, smaller, search.budget.n_init, rng))
@@ -197,9 +198,13 @@ def _grow(
         value = criterion(family, cells, fits[-1])
         apart = separation(family, fits[-1].parameters)
         trials.append((number, fits[-1].loglik, value, apart))
-        if apart >= MIN_SEPARATION and value <= trials[best][2]:
+        held = previous is not None and previous.shares.size == number
+        least = HELD_SEPARATION if held else MIN_SEPARATION
+        if value <= trials[leader][2]:
+            leader = number - 1
+        if apart >= least and value <= trials[best][2]:
             best = number - 1
-        if search.n_clusters is None and number - 1 - best >= PATIENCE:
+        if search.n_clusters is None and number - 1 - leader >= PATIENCE:
             break
     return fits[best if search.n_clusters is None else -1], np.array(trials, dtype=TRIAL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette without its yellow: readable with colour-blind eyes.
+# Okabe and Ito's palette without its yellow: readable with colour-blind eyes. An eighth
+# contender gets the first colour again, and another line.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 REFERENCES = {"oracle": "#777777", "uniform": "#BBBBBB"}  # not rivals: drawn in grey
 
@@ -49,11 +50,12 @@ def draw_learning_curves(
     names = list(dict.fromkeys(curves["contender"]))
     rivals = [name for name in names if name not in REFERENCES]
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(rivals)} | REFERENCES
+    dotted = set(rivals[len(COLOURS) :])
     for row, task in zip(axes, tasks, strict=True):
         of_task = curves[curves["task"] == task]
         types = ["all", *sorted(set(of_task["user_type"]) - {"all"})]
         for ax, user_type in zip(row, types, strict=False):
-            _draw_panel(ax, of_task[of_task["user_type"] == user_type], colours, highlight)
+            _draw_panel(ax, of_task[of_task["user_type"] == user_type], colours, highlight, dotted)
             ax.set_title(_title(task, user_type, (group_names or {}).get(task, ())), fontsize=10)
         for ax in row[len(types) :]:
             ax.set_visible(False)
@@ -66,12 +68,17 @@ def draw_learning_curves(
 
 
 def _draw_panel(
-    ax: Axes, curves: pd.DataFrame, colours: Mapping[str, str], highlight: Sequence[str]
+    ax: Axes,
+    curves: pd.DataFrame,
+    colours: Mapping[str, str],
+    highlight: Sequence[str],
+    dotted: Collection[str],
 ) -> None:
     for name, curve in curves.groupby("contender", sort=False):
         strong = name in highlight
         time = (curve["bin"] + 0.5) / (curves["bin"].max() + 1)
-        style: dict[str, Any] = {"lw": 2.2} if strong else {"lw": 1.1, "ls": "--"}
+        line = ":" if name in dotted else "-" if strong else "--"
+        style: dict[str, Any] = {"lw": 2.2 if strong else 1.1, "ls": line}
         ax.plot(time, curve["mean"], color=colours[str(name)], label=str(name), **style)
         if strong:
             ax.fill_between(time, curve["low"], curve["high"], color=colours[str(name)], alpha=0.15)
