@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
@@ -44,11 +44,14 @@ class DemoPlan:
     n_seeds : int
     n_interactions : int
         Answers heard by every contender in each world.
+    duplicates : {"error", "last", "mean"}
+        What becomes of a second rating of the same item by the same user.
     """
 
     ratings: str | None
     n_seeds: int
     n_interactions: int
+    duplicates: Literal["error", "last", "mean"] = "error"
 
 
 def contenders(env: VectorEnv) -> list[Contender]:
@@ -158,6 +161,11 @@ def new_run_folder(parent: Path, name: str) -> Path:
         except FileExistsError:
             number += 1
             continue
+        except OSError as error:
+            raise ValueError(
+                f"the folder {folder} for the results cannot be made ({error.strerror}); "
+                "choose another with --output"
+            ) from error
         return folder
 
 
@@ -181,7 +189,9 @@ def plan_tasks(plan: DemoPlan) -> list[Task]:
     """Return the two worlds of the demo; bad ratings are found out here, before anything runs."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ValueError("the demo draws with Matplotlib: pip install 'pgrpo-rec[plot]'")
-    table = load_sample_ratings() if plan.ratings is None else read_ratings(plan.ratings)
+    table = load_sample_ratings()
+    if plan.ratings is not None:
+        table = read_ratings(plan.ratings, duplicates=plan.duplicates)
     return [simulated_task(plan.n_interactions), real_task(table, plan.n_interactions)]
 
 

@@ -7,7 +7,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec import simulate
-from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, Uniform
+from pgrpo_rec.baselines import (
+    BetaThompson,
+    EpsilonGreedy,
+    GaussianThompson,
+    LinTS,
+    Oracle,
+    Uniform,
+)
 from pgrpo_rec.baselines.base import add_rewards, spread_over_best
 from pgrpo_rec.baselines.lin_ts import add_rows, linear_posterior
 
@@ -215,3 +222,45 @@ def test_oracle_has_no_regret_and_serves_only_the_visits_it_knows():
     assert_allclose(table["propensity"], 1.0)
     with pytest.raises(ValueError, match="the world holds 32 visits, 3 were asked for"):
         oracle.predict(np.zeros((3, 6)))
+
+
+# --- beta posteriors, and rewards measured against the cluster's history ---------------------
+
+
+@pytest.mark.parametrize(("prior", "sharpness"), [((1.0, 1.0), 1.0), ((0.4, 1.6), 4.0)])
+def test_beta_thompson_shows_items_as_often_as_its_posterior_draws_them(prior, sharpness):
+    actions = np.repeat([0, 1, 2], [40, 40, 10])
+    clicks = np.concatenate([np.arange(40) < 12, np.arange(40) < 16, np.arange(10) < 3])
+    bandit = BetaThompson(3, prior=prior, sharpness=sharpness, random_state=0)
+    bandit.fit(None, clicks.astype(float), actions=actions)
+    a = sharpness * (prior[0] + np.array([12, 16, 3]))
+    b = sharpness * (prior[1] + np.array([28, 24, 7]))
+    best = np.random.default_rng(0).beta(a, b, size=(200_000, 3)).argmax(axis=1)
+    drawn = np.bincount(best, minlength=3) / best.size
+    assert_allclose(bandit.predict_proba(None, users=[0])[0], drawn, atol=0.005)
+
+
+def test_beta_thompson_masks_items_and_refuses_other_rewards():
+    bandit = BetaThompson(3, random_state=0).fit(None, [1.0, 0.0], actions=[0, 1])
+    masked = bandit.predict_proba(None, users=[0], available=np.array([False, True, True]))
+    assert masked[0, 0] == 0.0
+    assert_allclose(masked.sum(), 1.0)
+    before = bandit.count_.copy()
+    with pytest.raises(ValueError, match="0.5 in row 1"):
+        bandit.partial_fit(None, [1.0, 0.5], actions=[0, 1])
+    assert_array_equal(bandit.count_, before)
+
+
+def test_standardised_lin_ts_does_not_see_the_units_of_a_cluster():
+    rng = np.random.default_rng(0)
+    X, actions, clusters = rng.normal(size=(400, 2)), rng.integers(3, size=400), np.arange(400) % 2
+    rewards = rng.normal(size=400) + X[:, 0] * actions
+    other_units = np.where(clusters == 1, 1000.0 * rewards + 7.0, rewards)
+    for standardise, same in ((True, True), (False, False)):
+        one, other = (
+            LinTS(3, standardise=standardise, random_state=0)
+            .fit(X, y, actions=actions, clusters=clusters)
+            .predict_proba(X[:20], clusters=clusters[:20])
+            for y in (rewards, other_units)
+        )
+        assert np.allclose(one, other, atol=1e-7) == same

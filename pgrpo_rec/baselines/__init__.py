@@ -1,9 +1,10 @@
 """Rivals: the bandits people know, each an estimator with `recommend` and `partial_fit`."""
 
+from pgrpo_rec.baselines.beta_thompson import BetaThompson
 from pgrpo_rec.baselines.epsilon_greedy import EpsilonGreedy
 from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.oracle import Oracle
 from pgrpo_rec.baselines.thompson import GaussianThompson
 from pgrpo_rec.baselines.uniform import Uniform
 
-__all__ = ["EpsilonGreedy", "GaussianThompson", "LinTS", "Oracle", "Uniform"]
+__all__ = ["BetaThompson", "EpsilonGreedy", "GaussianThompson", "LinTS", "Oracle", "Uniform"]

@@ -34,6 +34,9 @@ class LinTS(Bandit):
         :math:`\lambda`, above 0.
     width : float, default=1
         Above 0; below 1 explores less than the posterior says.
+    standardise : bool, default=False
+        Measure rewards against the running history of their cluster, as P-GRPO does: the
+        strong form of this rival where clusters differ in scale.
     random_state : int, Generator, RandomState or None, default=None
 
     References
@@ -57,11 +60,13 @@ class LinTS(Bandit):
         *,
         ridge: float = 1.0,
         width: float = 1.0,
+        standardise: bool = False,
         random_state: Seed = None,
     ) -> None:
         self.items = items
         self.ridge = ridge
         self.width = width
+        self.standardise = standardise
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
@@ -72,6 +77,7 @@ class LinTS(Bandit):
         self._n_columns = 1 + n_features
         self._inverse = np.zeros((0, self.actions_.size, self._n_columns, self._n_columns))
         self._weighted = np.zeros((0, self.actions_.size, self._n_columns))
+        self._ones = np.zeros((0, self.actions_.size, self._n_columns))
         super()._start(n_features)
 
     def _grow(self, n_clusters: int) -> None:
@@ -79,6 +85,7 @@ class LinTS(Bandit):
         inverse, weighted = self._prior(n_clusters - len(self._inverse))
         self._inverse = np.concatenate([self._inverse, inverse])
         self._weighted = np.concatenate([self._weighted, weighted])
+        self._ones = np.concatenate([self._ones, weighted])
 
     def _prior(self, n_clusters: int) -> tuple[Floats, Floats]:
         """Return what is known of clusters that have answered nothing."""
@@ -94,16 +101,25 @@ class LinTS(Bandit):
         add_rows(
             self._inverse, self._weighted, z, clusters, interactions.actions, interactions.rewards
         )
+        np.add.at(self._ones, (clusters, interactions.actions), z)
 
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)
-        inverse, weighted = self._inverse, self._weighted
+        inverse, (weighted, scale) = self._inverse, self._targets()
         if clusters.size and clusters.max() >= len(inverse):
             prior_inverse, prior_weighted = self._prior(1)
             inverse = np.concatenate([inverse, prior_inverse])
             weighted = np.concatenate([weighted, prior_weighted])
         mean, width = linear_posterior(inverse, weighted, self._z(visits), clusters)
-        return mean, self.width * self._spread() * width
+        return mean, self.width * scale * width
+
+    def _targets(self) -> tuple[Floats, float]:
+        """Return the moments of what is regressed on, and the scale of its noise."""
+        if not self.standardise or self._audience is None:
+            return self._weighted, self._spread()
+        mean, std = self._audience.history.mean, self._audience.history.std
+        unit = np.where(std > 0.0, std, 1.0)[:, None, None]
+        return (self._weighted - mean[:, None, None] * self._ones) / unit, 1.0
 
     def _values(self, visits: Visits) -> Floats:
         return self._posterior(visits)[0]

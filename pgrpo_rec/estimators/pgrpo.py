@@ -18,9 +18,12 @@ from pgrpo_rec.advantages import (
     check_estimator_name,
 )
 from pgrpo_rec.estimators.audience import Audience, Everyone, KnownClusters, LearnedClusters
-from pgrpo_rec.estimators.base import BaseRecommender, warn_once
+from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.estimators.clustering import PreferenceClustering
-from pgrpo_rec.estimators.learners import Answers, FirstOrder, Learner, Natural
+from pgrpo_rec.estimators.door import warn_once
+from pgrpo_rec.estimators.first_order import FirstOrder
+from pgrpo_rec.estimators.learners import Answers, Learner
+from pgrpo_rec.estimators.natural_learner import Natural
 from pgrpo_rec.estimators.parameters import check_choice, check_number
 from pgrpo_rec.histories import ORDERS, Order, RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits

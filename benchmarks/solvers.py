@@ -1,0 +1,118 @@
+"""P-GRPO with its defaults against tuned bandits that are told the same groups.
+
+    python benchmarks/solvers.py clicks --seeds 20
+    python benchmarks/solvers.py scales --seeds 20
+    python benchmarks/solvers.py logit --seeds 20
+
+Every rival is tuned on seeds of its own (1000 and up), every setting below on all of them, by
+the mean over groups of the normalised regret; then all compete on seeds 0 and up. Seeds are
+shared, so the ratios have paired intervals (Fieller's method is not needed: the ratio of each
+seed is averaged). P-GRPO is not tuned: its settings are the defaults, in every row.
+"""
+
+import argparse
+from itertools import product
+from pathlib import Path
+from tempfile import mkdtemp
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+
+import pgrpo_envs  # noqa: F401  registers the worlds
+from pgrpo_rec import PGRPORecommender
+from pgrpo_rec.baselines import BetaThompson, LinTS
+from pgrpo_rec.benchmark import Contender, Task, run
+from pgrpo_rec.benchmark.summary import per_seed
+from pgrpo_rec.evaluation.statistics import mean_interval
+
+ROUNDS = {"clicks": 1500, "scales": 1000, "logit": 1000, "nonlinear": 1000, "drift": 1000}
+LIN_TS = [
+    {"ridge": ridge, "width": width, "standardise": True}
+    for ridge, width in product((0.3, 1.0, 5.0), (0.05, 0.1, 0.2, 0.4, 0.8))
+]
+BETA = [
+    {"prior": prior, "sharpness": sharpness}
+    for prior, sharpness in product(((1.0, 1.0), (0.4, 1.6), (0.2, 2.0)), (1.0, 2.0, 4.0))
+]
+RIVALS = {"clicks": ("Thompson", BetaThompson, BETA)}
+GRPO = {"advantage": "grpo", "group_size": 4, "solver": "adam"}
+REINFORCE = {"advantage": "reinforce", "solver": "adam"}
+
+
+def make_task(scenario, rounds):
+    def world(seed):
+        return gym.make_vec(
+            "pgrpo_envs/PreferenceBandit-v0", num_envs=64, preset=scenario, world_seed=seed
+        )
+
+    return Task(scenario, world, 64 * rounds)
+
+
+def contender(name, recommender, settings, told="true groups"):
+    def make(env, seed):
+        return recommender(env.unwrapped.n_items, random_state=seed, **settings)
+
+    return Contender(name, make, told)
+
+
+def measures(parts):
+    """Per run: mean over groups and worst group of the normalised regret."""
+    seeds = per_seed(parts)
+    groups = [c for c in seeds.columns if c.startswith("regret_") and c != "regret_worst"]
+    return seeds.assign(mean=seeds[groups].mean(axis=1), worst=seeds["regret_worst"])
+
+
+def tune(name, recommender, settings, task, n_seeds, output, n_jobs):
+    trials = [contender(f"{name} {i}", recommender, s) for i, s in enumerate(settings)]
+    parts = run(trials, [task], range(1000, 1000 + n_seeds), output, n_jobs=n_jobs, progress=True)
+    scores = measures(parts).groupby("contender", sort=False)["mean"].mean()
+    best = int(np.argmin(scores.to_numpy()))
+    print(f"{name}: {len(settings)} settings x {n_seeds} seeds; best {settings[best]}")
+    return contender(f"{name} (tuned)", recommender, settings[best])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenario", choices=sorted(ROUNDS))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--tune", type=int, default=5, help="seeds for tuning; default: 5")
+    parser.add_argument("--rounds", type=int, help="of 64 visits; default: the scenario's own")
+    parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--output", type=Path, help="folder for the parts, to go on after a stop")
+    options = parser.parse_args()
+    output = options.output or Path(mkdtemp(prefix="pgrpo-solvers-"))
+    task = make_task(options.scenario, options.rounds or ROUNDS[options.scenario])
+    name, recommender, settings = RIVALS.get(options.scenario, ("LinTS", LinTS, LIN_TS))
+    rival = tune(name, recommender, settings, task, options.tune, output / "tune", options.jobs)
+    competing = [
+        contender("P-GRPO", PGRPORecommender, {}),
+        contender("P-GRPO, groups learned", PGRPORecommender, {}, "users"),
+        rival,
+        contender(f"{name} (default)", recommender, {}),
+        contender("P-GRPO adam", PGRPORecommender, {"solver": "adam"}),
+        contender("GRPO G=4, one group", PGRPORecommender, GRPO, "nothing"),
+        contender("REINFORCE, one group", PGRPORecommender, REINFORCE, "nothing"),
+    ]
+    seeds = range(options.seeds)
+    parts = run(competing, [task], seeds, output / "parts", n_jobs=options.jobs, progress=True)
+    table = measures(parts)
+    rows = []
+    for who, runs in table.groupby("contender", sort=False):
+        row = {"contender": who}
+        for measure in ("mean", "worst"):
+            values = runs.set_index("seed")[measure]
+            ours = table[table["contender"] == "P-GRPO"].set_index("seed")[measure]
+            row[measure] = "{:.4f} [{:.4f}, {:.4f}]".format(*mean_interval(values))
+            ratio = mean_interval(ours / values)
+            row[f"ours / {measure}"] = "{:.2f} [{:.2f}, {:.2f}]".format(*ratio)
+        rows.append(row)
+    print(
+        f"\n{options.scenario}: regret / (oracle - uniform), {options.seeds} seeds, 95 % intervals"
+    )
+    print(pd.DataFrame(rows).to_string(index=False))
+    print(f"P-GRPO settings: {PGRPORecommender()!r}; parts in {output}")
+
+
+if __name__ == "__main__":
+    main()

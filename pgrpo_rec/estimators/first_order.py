@@ -1,0 +1,90 @@
+"""The first-order learner: a softmax policy that climbs the clipped surrogate.
+
+Shapes: n visits, K items, P clusters, D = d + 1 features with the constant first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgrpo_rec.adaptation import OwnAnswers
+from pgrpo_rec.estimators.audience import Audience
+from pgrpo_rec.estimators.learners import Answers
+from pgrpo_rec.objectives import Penalties, PolicyBatch, surrogate
+from pgrpo_rec.policies import action_probabilities
+from pgrpo_rec.solvers import Solver
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+MAX_WEIGHT = 10.0  # importance weights beyond this are noise more than correction
+
+
+class FirstOrder:
+    """Softmax policy trained by gradient steps on the clipped surrogate.
+
+    Parameters
+    ----------
+    n_items, n_columns : int
+        K and D.
+    solver : Solver
+    penalties : Penalties
+    n_epochs : int
+        Steps a batch.
+    shrinkage : float
+        Fraction of the clusters' own weights that is taken off at each step.
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        n_columns: int,
+        *,
+        solver: Solver,
+        penalties: Penalties,
+        n_epochs: int,
+        shrinkage: float,
+    ) -> None:
+        self.weights = np.zeros((1, n_items, n_columns))
+        self.solver = solver
+        self.penalties = penalties
+        self.n_epochs = n_epochs
+        self.shrinkage = shrinkage
+
+    def probabilities(
+        self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None
+    ) -> Floats:
+        """Return the softmax; strangers are served by the shared part alone."""
+        weights = self.weights
+        if clusters.size and clusters.max() >= weights.shape[0] - 1:
+            weights = np.concatenate([weights, np.zeros((1, *weights.shape[1:]))])
+        return action_probabilities(weights, z, clusters, available)
+
+    values = probabilities
+
+    def follow(self, mixing: Floats, audience: Audience) -> None:
+        """Mix weights and the solver's memory as the clusters are mixed."""
+        whole = np.zeros((1 + mixing.shape[0], 1 + mixing.shape[1]))
+        whole[0, 0] = 1.0
+        whole[1:, 1:] = mixing
+        self.weights = np.tensordot(whole, self.weights, axes=1)
+        self.solver.remap(whole)
+
+    def learn(self, answers: Answers, audience: Audience) -> None:
+        """Take ``n_epochs`` steps; the advantages stay what they are.
+
+        Ratios are clipped around the policy as it stands now; what separates that from the
+        policy that showed the items is a weight, capped, and 1 where they are the same.
+        """
+        a = answers
+        now = self.probabilities(a.z, a.clusters, a.available, None)
+        now = now[np.arange(a.actions.size), a.actions]
+        weight = np.minimum(now / np.maximum(a.propensities, 1e-12), MAX_WEIGHT)
+        batch = PolicyBatch(a.z, a.clusters, a.actions, a.advantages, now, a.available, weight)
+        for _ in range(self.n_epochs):
+            _, gradient = surrogate(batch, self.penalties, self.weights, self.weights)
+            self.solver.step(self.weights, gradient)
+            if self.shrinkage > 0.0:
+                self.weights[1:] *= 1.0 - self.shrinkage
