@@ -7,6 +7,8 @@ over items,
     \tfrac12 \sum_p \big(\log|R_p| - \log|G_p + R_p| + m_p^T W_p m_p / s_p^2\big)
     + \tfrac12 \big(\log|R_0| + \log|C| + t^T C t / s^2\big), \quad t = \sum_p R_p W_p m_p .
 
+(The fit itself takes the noises of clusters as equal where they tell of the common part.)
+
 Two hypotheses are compared. Either clusters have nothing in common: ``R_0`` is infinite and
 each cluster has ridges of its own. Or they do: one pair of ridges for all deviations, one for
 the common part. (Ridges of a cluster's own beside a common part are not identified: the
