@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format notebooks clean
+.PHONY: help demo test lint format notebooks figures clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ format: $(VENV)/.test  ## Put the code into its standard form.
 
 notebooks: $(VENV)/.test  ## Execute all notebooks and keep what they print.
 	$(BIN)/python notebooks/execute.py
+
+figures: $(VENV)/.plot  ## Draw the pictures of the worlds in docs/worlds/ again.
+	$(BIN)/python benchmarks/world_figures.py
 
 clean:  ## Remove everything that can be made again, results in runs/ excepted.
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,13 +19,13 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 
-import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec import PGRPORecommender
 from pgrpo_rec.baselines import BetaThompson, LinTS
 from pgrpo_rec.benchmark import Contender, Task, run
 from pgrpo_rec.benchmark.summary import per_seed
 from pgrpo_rec.evaluation.statistics import mean_interval
 
+WORLD = "pgrpo_envs/PreferenceBandit-v0"  # after "pgrpo_envs:", so that workers import it
 ROUNDS = {"clicks": 1500, "scales": 1000, "logit": 1000, "nonlinear": 1000, "drift": 1000}
 LIN_TS = [
     {"ridge": ridge, "width": width, "standardise": True}
@@ -42,9 +42,7 @@ REINFORCE = {"advantage": "reinforce", "solver": "adam"}
 
 def make_task(scenario, rounds):
     def world(seed):
-        return gym.make_vec(
-            "pgrpo_envs/PreferenceBandit-v0", num_envs=64, preset=scenario, world_seed=seed
-        )
+        return gym.make_vec(f"pgrpo_envs:{WORLD}", num_envs=64, preset=scenario, world_seed=seed)
 
     return Task(scenario, world, 64 * rounds)
 

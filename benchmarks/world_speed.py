@@ -27,16 +27,8 @@ from collections.abc import Callable
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from pgrpo_envs.recommend import (
-    FORGET,
-    N_MEMORY,
-    N_TOPICS,
-    NOTICE,
-    RecommendEnv,
-    RecommendVectorEnv,
-    World,
-    _step,
-)
+from pgrpo_envs.recommend import RecommendEnv, RecommendVectorEnv, World
+from pgrpo_envs.recommend_kernels import FORGET, N_MEMORY, N_TOPICS, NOTICE, step
 
 N_LANES = 4096
 N_SYNC = 256
@@ -131,7 +123,7 @@ def rivals(preset: str) -> dict[str, tuple[Callable[[], object], int]]:
         "step": (lambda: env.step(actions), N_LANES),
         "Sync": (lambda: sync.step(actions[:N_SYNC]), N_SYNC),
         "NumPy": (lambda: twin.step(actions), N_LANES),
-        "kernel": (lambda: _step(*bare), N_LANES),
+        "kernel": (lambda: step(*bare), N_LANES),
         "copy": (lambda: np.copyto(target, source), N_LANES),
         "score": (lambda: env.score(candidates), N_LANES * N_CANDIDATES),
     }

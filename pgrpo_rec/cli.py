@@ -1,4 +1,4 @@
-"""The command line: ``pgrpo-rec demo``. Arguments and messages only, no logic."""
+"""The command line: ``pgrpo-rec demo`` and ``worlds``. Arguments and messages only, no logic."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="P-GRPO next to bandits, on simulated and real tastes")
     demo.add_argument("--ratings", metavar="PATH", help="a ratings table: file or folder")
+    demo.add_argument(
+        "--duplicates",
+        choices=("error", "last", "mean"),
+        default="error",
+        help="second rating of an item by a user; default: error",
+    )
     demo.add_argument("--seeds", type=_positive, default=6, metavar="N", help="default: 6")
     demo.add_argument(
         "--interactions",
@@ -53,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
     demo.add_argument("--quiet", action="store_true", help="no progress bars")
     demo.set_defaults(command=_demo)
+    worlds = commands.add_parser("worlds", help="the simulated worlds, or the page of one")
+    worlds.add_argument("name", nargs="?", metavar="NAME", help="such as EchoChamber")
+    worlds.set_defaults(command=_worlds)
     return parser
 
 
@@ -73,7 +82,7 @@ def _demo(options: argparse.Namespace) -> int:
         tasks = demo.plan_tasks(plan)
     else:
         ratings = demo.find_ratings(options.ratings)
-        plan = demo.DemoPlan(ratings, options.seeds, options.interactions)
+        plan = demo.DemoPlan(ratings, options.seeds, options.interactions, options.duplicates)
         tasks = demo.plan_tasks(plan)
         folder = demo.new_run_folder(options.output, options.name)
         demo.save_plan(plan, folder)
@@ -92,6 +101,16 @@ def _demo(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return STOPPED
+    return 0
+
+
+def _worlds(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pgrpo_rec.reports.worlds import explain_world, list_worlds
+
+    page = list_worlds() if options.name is None else explain_world(options.name)
+    Console(highlight=False).print(page)
     return 0
 
 

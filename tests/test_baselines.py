@@ -246,7 +246,7 @@ def test_beta_thompson_masks_items_and_refuses_other_rewards():
     assert masked[0, 0] == 0.0
     assert_allclose(masked.sum(), 1.0)
     before = bandit.count_.copy()
-    with pytest.raises(ValueError, match="0.5 in row 1"):
+    with pytest.raises(ValueError, match=r"0\.5 in row 1"):
         bandit.partial_fit(None, [1.0, 0.5], actions=[0, 1])
     assert_array_equal(bandit.count_, before)
 

@@ -180,7 +180,7 @@ def test_single_must_be_the_same_world():
 
 
 def test_long_episodes_are_said_to_be_too_long(monkeypatch):
-    monkeypatch.setattr("pgrpo_envs.checker.MAX_STEPS", 10)
+    monkeypatch.setattr("pgrpo_envs.checker_singles.MAX_STEPS", 10)
     endless = {**FAST, "horizon": 100, "dropout": (0.0,) * 3, "serious": (0.0,) * 3}
     with pytest.raises(AssertionError, match=r"shorten|episode"):
         check_vector_env(TreatmentVectorEnv, TreatmentEnv, **endless)

@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from setuptools import find_packages
 
 ROOT = Path(__file__).parent.parent
 SETUP = configparser.ConfigParser()
@@ -30,10 +29,11 @@ def run_python(*arguments, cwd=None, **environment):
 
 def test_every_package_is_listed_in_setup_cfg():
     listed = SETUP["options"]["packages"].split()
+    roots = {"pgrpo_rec": ROOT, "pgrpo_envs": ROOT / "envs", "pgrpo_data": ROOT / "data"}
     found = [
-        *find_packages(str(ROOT), include=["pgrpo_rec*"]),
-        *find_packages(str(ROOT / "envs")),
-        *find_packages(str(ROOT / "data")),
+        ".".join(path.parent.relative_to(root).parts)
+        for package, root in roots.items()
+        for path in (root / package).rglob("__init__.py")
     ]
     assert sorted(listed) == sorted(found)
 
@@ -81,6 +81,7 @@ def test_the_wheel_holds_code_data_and_licence(wheel):
         "pgrpo_rec/py.typed",
         "pgrpo_envs/registration.py",
         "pgrpo_data/sample_ratings.csv.gz",
+        "pgrpo_envs/reference.csv",
     ):
         assert part in names
     assert any(name.endswith("LICENSE") for name in names)

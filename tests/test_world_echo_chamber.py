@@ -8,7 +8,8 @@ from pgrpo_envs.echo_chamber import EchoChamberEnv, EchoChamberScenario, EchoCha
 
 
 def make(n, preset="plain", seed=0, **changes):
-    env = EchoChamberVectorEnv(n, preset=preset, autoreset_mode="Disabled", **changes)
+    changes = {"autoreset_mode": "Disabled", "info_level": "eval", **changes}
+    env = EchoChamberVectorEnv(n, preset=preset, **changes)
     env.reset(seed=seed)
     return env
 
@@ -27,10 +28,10 @@ def entropy(parts):
 
 
 def live(policy, preset="plain", n=1000):
-    """Live one episode; return the environment and the objectives, shape (H, n, 4)."""
+    """Live one episode; return the environment, objectives (H, n, 3) and loyalty (H, n)."""
     env, rng = make(n, preset), np.random.default_rng(0)
-    rows = [env.step(policy(env, rng))[4]["objectives"] for _ in range(env.scenario.horizon)]
-    return env, np.array(rows)
+    infos = [env.step(policy(env, rng))[4] for _ in range(env.scenario.horizon)]
+    return env, *(np.array([info[key] for info in infos]) for key in ("objectives", "loyalty"))
 
 
 def first_tastes(env):
@@ -55,14 +56,14 @@ def test_a_click_moves_taste_towards_the_item_and_a_refusal_does_not():
 
 
 def test_taste_stays_on_the_sphere():
-    env, _ = live(myopic, "hard", n=200)
+    env, *_ = live(myopic, "hard", n=200)
     assert_allclose(np.linalg.norm(env.state.taste, axis=1), 1.0)
 
 
 def test_firm_tastes_do_not_move():
-    env, objectives = live(myopic, "firm", n=200)
+    env, _, loyalty = live(myopic, "firm", n=200)
     assert_array_equal(env.state.taste, first_tastes(env))
-    assert_allclose(objectives[:, :, 3], 1.0)
+    assert_allclose(loyalty, 1.0)
 
 
 def test_objectives_and_cost_by_hand():
@@ -81,7 +82,7 @@ def test_objectives_and_cost_by_hand():
         assert_allclose(objectives[:, 1], diversity, atol=1e-12)
         assert_allclose(objectives[:, 2], 1.0 - np.mean(harmful, axis=0))
         loyalty = (env.state.taste * first_tastes(env)).sum(axis=1)
-        assert_allclose(objectives[:, 3], loyalty)
+        assert_allclose(info["loyalty"], loyalty)
         assert_allclose(info["cost"], np.maximum(0.5 - diversity, 0.0), atol=1e-12)
 
 
@@ -117,7 +118,16 @@ def test_scores_are_unbiased_pure_and_first_the_step():
     _, reward, _, _, info = env.step(candidates[:, 0])
     assert_array_equal(reward, score["reward"][:, 0])
     assert_array_equal(info["cost"], score["cost"][:, 0])
-    assert_array_equal(info["objectives"], score["objectives"][:, 0])
+    for name in ("objectives", "loyalty"):
+        assert_array_equal(info[name], score[name][:, 0])
+
+
+def test_loyalty_is_no_part_of_default_information():
+    """How far a click moved the taste tells the susceptibility, and so the group."""
+    env = make(4, info_level="basic")
+    info = env.step(uniform(env, np.random.default_rng(2)))[4]
+    assert "loyalty" not in info
+    assert info["objectives"].shape == (4, len(env.objectives)) == (4, 3)
 
 
 def test_expected_reward_is_the_formula():
@@ -143,7 +153,7 @@ def test_oracle_beats_every_fixed_action_for_the_visit(preset):
 
 
 def test_greed_makes_clicks_rise_while_tastes_narrow():
-    env, objectives = live(myopic)
+    env, objectives, loyalty = live(myopic)
     clicks = objectives[:, :, 0].mean(axis=1)
     before, after = entropy(first_tastes(env) ** 2).mean(), entropy(env.state.taste**2).mean()
     assert clicks[:20].mean() == pytest.approx(0.62, abs=0.05)
@@ -151,12 +161,12 @@ def test_greed_makes_clicks_rise_while_tastes_narrow():
     assert before == pytest.approx(0.68, abs=0.05)
     assert after < before - 0.15
     assert objectives[-1, :, 1].mean() < 0.01
-    angle = np.arccos(np.clip(objectives[-1, :, 3], -1, 1)).mean()
+    angle = np.arccos(np.clip(loyalty[-1], -1, 1)).mean()
     assert angle == pytest.approx(0.8, abs=0.1)
 
 
 def test_chance_leaves_tastes_alone():
-    env, objectives = live(uniform)
+    env, objectives, _ = live(uniform)
     before, after = entropy(first_tastes(env) ** 2).mean(), entropy(env.state.taste**2).mean()
     assert abs(after - before) < 0.03
     assert objectives[-20:, :, 0].mean() < 0.25
@@ -164,9 +174,9 @@ def test_chance_leaves_tastes_alone():
 
 
 def test_susceptible_users_are_carried_furthest():
-    env, objectives = live(uniform)
+    env, _, loyalty = live(uniform)
     group = env.user_types[env._clock.user]
-    loyal = [objectives[-1, group == p, 3].mean() for p in range(3)]
+    loyal = [loyalty[-1, group == p].mean() for p in range(3)]
     assert loyal[0] > loyal[1] > loyal[2]
 
 
@@ -182,10 +192,10 @@ def test_single_environment_tells_objectives():
     env = EchoChamberEnv()
     env.reset(seed=0)
     _, reward, terminated, _, info = env.step(3)
-    assert info["objectives"].shape == (4,)
+    assert info["objectives"].shape == (3,)
     assert info["objectives"][0] == reward
     assert not terminated
-    assert env.vector.objectives == ("clicks", "diversity", "safety", "loyalty")
+    assert env.vector.objectives == ("clicks", "diversity", "safety")
 
 
 BAD = [

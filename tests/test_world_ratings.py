@@ -423,7 +423,7 @@ def test_contract_with_a_mask(changes):
         checker._check_wrong_actions,
         checker._check_copies,
         checker._check_reset_mask,
-        checker._check_against_singles,
+        checker.check_against_singles,
         *(check for check in PRIVILEGES if check.__name__ != "_check_score"),
     ):
         check(subject)

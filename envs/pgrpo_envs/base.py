@@ -1,8 +1,9 @@
-"""What all worlds share: lanes of users, seeds, episode ends, candidate scoring.
+"""What all worlds share: lanes of users, seeds, episode ends.
 
 A world is written once, as a `WorldVectorEnv`: one call steps all lanes in compiled code. The
 single environment (`pgrpo_envs.single`) is that same world with one lane. What a world must say of
-itself are the hooks at the end of `WorldVectorEnv`; everything Gymnasium asks for is here.
+itself is in `pgrpo_envs.hooks`, what simulators can do beyond live users in
+`pgrpo_envs.privileges`; everything Gymnasium asks for is here.
 
 Randomness is counter-based (`pgrpo_rec._random`): ``reset(seed=s)`` gives lane i the key of
 (s, i), and every draw is keyed by (lane key, episode, t, slot). ``world_seed`` builds items
@@ -11,32 +12,24 @@ and users and has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from pgrpo_envs.lanes import (
-    SLOT_CANDIDATE,
-    Clock,
-    begin_episodes,
-    close_step,
-    fill_keys,
-    first_outside,
-    put_info,
-)
+from pgrpo_envs.hooks import cached_world, protect
+from pgrpo_envs.lanes import Clock, begin_episodes, close_step, fill_keys, put_info
+from pgrpo_envs.privileges import PrivilegedVectorEnv
 from pgrpo_envs.rendering import Diary, draw_frame, write_text
-from pgrpo_envs.scenarios import Scenario, require
+from pgrpo_envs.scenarios import Scenario, require, require_whole
 
 InfoLevel = Literal["basic", "eval"]
 
 
-class WorldVectorEnv(VectorEnv):
+class WorldVectorEnv(PrivilegedVectorEnv):
     """Many users of one world, stepped together.
 
     Parameters
@@ -73,7 +66,6 @@ class WorldVectorEnv(VectorEnv):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
-    scenario_class: ClassVar[type[Scenario]]
 
     def __init__(
         self,
@@ -90,14 +82,16 @@ class WorldVectorEnv(VectorEnv):
         render_mode: str | None = None,
         **changes: Any,
     ) -> None:
-        require(num_envs >= 1, "num_envs", num_envs, "at least 1 lane")
+        num_envs = require_whole(num_envs, "num_envs", 1)
+        replicas = require_whole(replicas, "replicas", 1)
         require(info_level in ("basic", "eval"), "info_level", info_level, "'basic' or 'eval'")
-        require(
-            replicas >= 1 and num_envs % replicas == 0,
-            "replicas",
-            replicas,
-            f"it must divide num_envs={num_envs}",
-        )
+        right = f"it must divide num_envs={num_envs}"
+        require(num_envs % replicas == 0, "replicas", replicas, right)
+        right = "it must be True or False"
+        require(isinstance(reveal_user_type, bool), "reveal_user_type", reveal_user_type, right)
+        values = [mode.value for mode in AutoresetMode]
+        good = isinstance(autoreset_mode, AutoresetMode) or autoreset_mode in values
+        require(good, "autoreset_mode", autoreset_mode, f"an AutoresetMode, or one of {values}")
         modes = self.metadata["render_modes"]
         require(
             render_mode in (None, *modes), "render_mode", render_mode, f"one of {modes} or None"
@@ -106,9 +100,11 @@ class WorldVectorEnv(VectorEnv):
             scenario = self.scenario_class.preset(preset, **changes)
         elif preset is not None or changes:
             raise ValueError("give either scenario= or preset= with single fields, not both")
+        right = f"a {self.scenario_class.__name__}"
+        require(isinstance(scenario, self.scenario_class), "scenario", scenario, right)
         self.num_envs = num_envs
         self.scenario = scenario
-        self.world_seed = int(world_seed)
+        self.world_seed = require_whole(world_seed, "world_seed", 0)
         self.info_level = info_level
         self.reveal_user_type = reveal_user_type
         self.replicas = replicas
@@ -116,9 +112,10 @@ class WorldVectorEnv(VectorEnv):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
 
-        self.world = _cached_world(type(self).build, scenario, self.world_seed)
-        limit = np.inf if max_episode_steps in (None, -1) else max_episode_steps
-        require(limit >= 1, "max_episode_steps", max_episode_steps, "at least 1, or -1 for none")
+        self.world = cached_world(type(self).build, scenario, self.world_seed)
+        limit = np.inf
+        if max_episode_steps not in (None, -1):  # Gymnasium writes -1 for none
+            limit = require_whole(max_episode_steps, "max_episode_steps", 1)
         # Observed time counts by the horizon alone: `make` hides its limit from the world.
         self.horizon = float(self._horizon())
         self._limit = min(self.horizon, float(limit))
@@ -141,36 +138,6 @@ class WorldVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._action_shape = self.single_action_space.shape or ()
         self._diary = Diary(self.n_groups, self.n_items) if render_mode is not None else None
-
-    # --- what is known of the world ------------------------------------------------------
-
-    @property
-    def user_types(self) -> NDArray[np.int64]:
-        """True preference group of every user id, shape (U,). A privilege of simulators."""
-        return self.world.user_types
-
-    @property
-    def n_groups(self) -> int:
-        """Number of preference groups, P."""
-        return int(self.user_types.max()) + 1
-
-    @property
-    def n_users(self) -> int:
-        """Number of people in the population, U; ``info["user_id"]`` runs over them."""
-        return int(self.user_types.size)
-
-    @property
-    def n_items(self) -> int:
-        """Number of items, K."""
-        return int(self.world.n_items)
-
-    @property
-    def obs_layout(self) -> dict[str, slice]:
-        """Which columns of an observation mean what."""
-        layout = dict(self._layout())
-        if self.reveal_user_type:
-            layout["user_type"] = slice(self._n_features, self._n_features + self.n_groups)
-        return layout
 
     # --- Gymnasium -----------------------------------------------------------------------
 
@@ -279,86 +246,11 @@ class WorldVectorEnv(VectorEnv):
             return write_text(title, self._diary)
         return draw_frame(title, self._diary)
 
-    # --- privileges of simulators --------------------------------------------------------
-
-    def expected_reward(self, actions: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Return the exact expected reward of the present visits.
-
-        Parameters
-        ----------
-        actions : ndarray of int64, shape (n,) or (n, G), optional
-            Items to look at; all of them by default.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, K), or the shape of ``actions``
-        """
-        values = self._expected()
-        if actions is None:
-            return values
-        actions = self._checked(actions, np.shape(actions))
-        columns = actions.reshape(self.num_envs, -1)
-        return np.take_along_axis(values, columns, axis=1).reshape(np.shape(actions))
-
-    def best_expected_reward(self) -> NDArray[np.float64]:
-        """Return the expected reward of each lane's best available action, shape (n,)."""
-        return np.where(self.action_mask(), self._expected(), -np.inf).max(axis=1)
-
-    def uniform_expected_reward(self) -> NDArray[np.float64]:
-        """Return the expected reward of an available action drawn at random, shape (n,)."""
-        mask = self.action_mask()
-        return np.where(mask, self._expected(), 0.0).sum(axis=1) / mask.sum(axis=1)
-
-    def oracle_action(self) -> NDArray[np.int64]:
-        """Return each lane's best available action for the present visit, shape (n,)."""
-        return np.where(self.action_mask(), self._expected(), -np.inf).argmax(axis=1)
-
-    def action_mask(self) -> NDArray[np.bool_]:
-        """Return which actions are available to each lane's user, shape (n, K)."""
-        return np.ones((self.num_envs, self.n_items), dtype=np.bool_)
-
-    def score(
-        self, actions: NDArray[np.int64], *, common_noise: bool = False
-    ) -> dict[str, NDArray[np.float64]]:
-        """Hear what users would answer to candidates, without showing any.
-
-        Nothing changes: neither users nor random streams. Candidate 0 gets exactly the
-        answer that `step` would give.
-
-        Parameters
-        ----------
-        actions : ndarray of int64, shape (n, G) (slates: (n, G, S))
-        common_noise : bool, default=False
-            Use the same random number for all candidates of a user.
-
-        Returns
-        -------
-        dict
-            ``"reward"`` of shape (n, G), and what else the world knows, such as ``"cost"``.
-        """
-        actions = np.asarray(actions)
-        right = (self.num_envs, actions.shape[1] if actions.ndim > 1 else 1)
-        actions = self._checked(actions, (*right, *self._action_shape))
-        self._check_may_step()
-        slots = np.zeros(right[1], dtype=np.int64)
-        if not common_noise:
-            slots[1:] = SLOT_CANDIDATE + np.arange(1, right[1])
-        return self._score(actions, slots)
-
-    def get_state(self) -> list[NDArray[Any]]:
-        """Return a copy of everything that changes, to be given back to `set_state`."""
-        return [array.copy() for array in (*self._clock, *self.state)]
-
-    def set_state(self, state: list[NDArray[Any]]) -> None:
-        """Go back to where `get_state` was called."""
-        for array, kept in zip((*self._clock, *self.state), state, strict=True):
-            array[...] = kept
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         # NumPy forgets write protection in copies and pickles; without it every kernel
         # would be compiled once more, for arrays of another type.
         self.__dict__.update(state)
-        _protect(self.world)
+        protect(self.world)
 
     # --- the parts of reset and step -----------------------------------------------------
 
@@ -380,17 +272,19 @@ class WorldVectorEnv(VectorEnv):
                 return
             roots = [int(self.np_random.integers(2**63))] * n
         elif isinstance(seed, (int, np.integer)):
-            require(seed >= 0, "seed", seed, "a non-negative integer")
+            require(0 <= seed < 2**64, "seed", seed, "a whole number from 0 to 2**64 - 1")
             super().reset(seed=int(seed))
             roots = [int(seed)] * n
         else:
-            require(
-                len(seed) == n, "seed", seed, f"a list must have one seed for each of {n} lanes"
-            )
+            right = f"a whole number, or a list with one for each of {n} lanes"
+            good = isinstance(seed, (list, tuple, np.ndarray)) and len(seed) == n
+            require(good, "seed", seed, right)
             numbers = np.zeros(n, dtype=np.int64)
             kept = np.array([s is not None for s in seed])
-            good = all(s is None or s >= 0 for s in seed)
-            require(good, "seed", seed, "seeds are non-negative integers, or None to go on")
+            whole = [s for s in seed if s is not None]
+            good = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**64 for s in whole)
+            right = "seeds are whole numbers from 0 to 2**64 - 1, or None to go on"
+            require(good, "seed", seed, right)
             require(
                 self._started or bool(kept.all()), "seed", seed, "the first reset needs every seed"
             )
@@ -405,34 +299,6 @@ class WorldVectorEnv(VectorEnv):
         begin_episodes(clock, lanes, self.n_users)
         self._spawn(lanes)
         self._started = True
-
-    def _checked(self, actions: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        actions = np.asarray(actions)
-        require(
-            actions.shape == tuple(shape), "actions", actions.shape, f"the shape must be {shape}"
-        )
-        right = f"items are whole numbers from 0 to {self.n_actions - 1}"
-        require(actions.dtype.kind in "iu", "actions", actions.dtype, right)
-        actions = np.ascontiguousarray(actions, dtype=np.int64)
-        bad = first_outside(actions.ravel(), self.n_actions)
-        if bad >= 0:
-            lane = bad * self.num_envs // actions.size
-            require(False, f"actions[{lane}]", actions[lane].tolist(), right)
-        self._check_available(actions)
-        return actions
-
-    def _check_available(self, actions: NDArray[np.int64]) -> None:
-        """Refuse actions outside a mask; worlds without masks have nothing to refuse."""
-
-    def _check_may_step(self) -> None:
-        if not self._started:
-            raise RuntimeError("call reset() before step() or score()")
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._clock.ended.any():
-            lanes = np.flatnonzero(self._clock.ended)
-            raise RuntimeError(
-                f"the episode of lane {lanes[0]} has ended ({lanes.size} lanes in all): "
-                "call reset(options={'reset_mask': ...}) first"
-            )
 
     def _empty_observation(self) -> NDArray[np.float32]:
         return np.empty((self.num_envs, self._width), dtype=np.float32)
@@ -483,75 +349,3 @@ class WorldVectorEnv(VectorEnv):
             np.append(high, np.ones(extra)).astype(np.float32),
             dtype=np.float32,
         )
-
-    # --- hooks: what a world says of itself ----------------------------------------------
-
-    @property
-    def n_actions(self) -> int:
-        """Number of actions, items unless a world says otherwise."""
-        return self.n_items
-
-    @staticmethod
-    def build(scenario: Any, world_seed: int) -> Any:
-        """Build items, users and groups: a named tuple of arrays, ``n_items`` among them."""
-        raise NotImplementedError
-
-    def _horizon(self) -> float:
-        """Return after how many steps an episode is truncated."""
-        return getattr(self.scenario, "horizon", np.inf)
-
-    def _single_action_space(self) -> gym.Space:
-        return gym.spaces.Discrete(self.n_actions)
-
-    def _layout(self) -> dict[str, slice]:
-        """Return which columns of an observation mean what."""
-        raise NotImplementedError
-
-    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the finite lower and upper bounds of the observation's columns."""
-        raise NotImplementedError
-
-    def _allocate(self, n: int) -> Any:
-        """Return a named tuple of the arrays in which users' changing state is kept."""
-        raise NotImplementedError
-
-    def _spawn(self, lanes: NDArray[np.int64]) -> None:
-        """Set the state of lanes to the start of an episode of ``self._clock.user``."""
-        raise NotImplementedError
-
-    def _observe(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
-        """Write the world's columns of the observation of some lanes."""
-        raise NotImplementedError
-
-    def _advance(
-        self,
-        actions: NDArray[np.int64],
-        obs: NDArray[np.float32],
-        reward: NDArray[np.float64],
-        terminated: NDArray[np.bool_],
-    ) -> dict[str, NDArray[Any]]:
-        """Step all lanes: fill the three arrays, return what else goes into ``info``."""
-        raise NotImplementedError
-
-    def _expected(self) -> NDArray[np.float64]:
-        """Return the expected reward of every action, shape (n, K)."""
-        raise NotImplementedError
-
-    def _score(
-        self, actions: NDArray[np.int64], slots: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.float64]]:
-        """Answer candidates (n, G); candidate g draws from ``SLOT_REWARD + slots[g]``."""
-        raise NotImplementedError
-
-
-@lru_cache(maxsize=16)
-def _cached_world(build: Callable[[Any, int], Any], scenario: Scenario, world_seed: int) -> Any:
-    world = build(scenario, world_seed)
-    _protect(world)
-    return world
-
-
-def _protect(world: Any) -> None:
-    for array in world:
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False

@@ -4,14 +4,14 @@
 >>> check_vector_env("pgrpo_envs/PreferenceBandit-v0", n_ends=20, many_lanes=16)
 
 A check fails with an AssertionError that says what was expected. What every vector environment
-must do is here; what simulators do beyond that is in `checker_privileges`.
+must do is here, the single environment is checked in `checker_singles`, and what simulators do
+beyond that in `checker_privileges`.
 """
 
 from __future__ import annotations
 
 import copy
 import pickle
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,13 +19,12 @@ from typing import Any
 import gymnasium as gym
 import numba
 import numpy as np
-from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
-from gymnasium.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from pgrpo_envs.checker_privileges import PRIVILEGES
+from pgrpo_envs.checker_singles import check_against_singles, check_single
 from pgrpo_envs.checker_tools import (
     Subject,
     arrays_of,
@@ -33,12 +32,9 @@ from pgrpo_envs.checker_tools import (
     demand,
     demand_raises,
     demand_same,
-    is_masked,
     lane_tracks,
     play,
 )
-
-MAX_STEPS = 20_000  # give up waiting for episodes to end
 
 
 def check_vector_env(
@@ -104,7 +100,7 @@ def check_vector_env(
         _check_limit,
     ]
     if subject.has_single:
-        checks += [_check_single, _check_against_singles]
+        checks += [check_single, check_against_singles]
     for check in (*checks, *PRIVILEGES):
         check(subject)
 
@@ -263,7 +259,7 @@ def _check_reset_mask(subject: Subject) -> None:
 
 
 def _check_statistics(subject: Subject) -> None:
-    env = VectorStatistics(subject.make(), buffer_length=MAX_STEPS)
+    env = RecordEpisodeStatistics(subject.make(), buffer_length=subject.n * subject.n_steps)
     env.reset(seed=4)
     total, open_sum, expected = 0, np.zeros(subject.n), 0.0
     for draws in subject.draws(subject.n):
@@ -305,61 +301,3 @@ def _check_limit(subject: Subject) -> None:
         late = since_end >= 3
         demand(bool(truncated[late].all()), "max_episode_steps=3 must truncate at step 3")
         since_end[terminated | truncated] = 0
-
-
-def _check_single(subject: Subject) -> None:
-    env = subject.make_single()
-    env.reset(seed=0)
-    if not is_masked(env):  # the checker of Gymnasium knows no masks
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            check_env(env.unwrapped, skip_render_check=env.spec is None)
-    env = RecordEpisodeStatistics(env)
-    env.reset(seed=0)
-    total, ended = 0.0, False
-    draws = subject.draws(1)
-    for t in range(MAX_STEPS):
-        action = available_actions(env, draws[t % len(draws)])[0]
-        _, reward, terminated, truncated, info = env.step(action)
-        total += float(reward)
-        if terminated or truncated:
-            ended = bool(np.isclose(info["episode"]["r"], total))
-            break
-    demand(ended, "RecordEpisodeStatistics must report the return of a single episode")
-
-
-def _check_against_singles(subject: Subject) -> None:
-    for mode in AutoresetMode:
-        _compare_with_singles(subject, mode, subject.n_ends, None)
-    for limit in (3, MAX_STEPS):
-        _compare_with_singles(subject, AutoresetMode.SAME_STEP, subject.n_ends // 10, limit)
-
-
-def _compare_with_singles(
-    subject: Subject, mode: AutoresetMode, n_ends: int, limit: int | None
-) -> None:
-    more = {} if limit is None else {"max_episode_steps": limit}
-    own = subject.make(autoreset_mode=mode, **more)
-
-    def make_one() -> gym.Env:
-        env = subject.make_single()
-        return env if limit is None else TimeLimit(env, limit)
-
-    singles = SyncVectorEnv([make_one] * subject.n, autoreset_mode=mode)
-    seeds: list[int | None] = [1000 + 17 * i * i for i in range(subject.n)]
-    what = f"beside SyncVectorEnv with {mode}, limit {limit}: "
-    demand_same(own.reset(seed=seeds), singles.reset(seed=seeds), what + "reset")
-    draws, seen = subject.draws(subject.n), 0
-    for t in range(MAX_STEPS):
-        actions = available_actions(own, draws[t % len(draws)])
-        outputs = own.step(actions), singles.step(actions)
-        demand_same(outputs[0], outputs[1], what + f"step {t}")
-        ended = outputs[0][2] | outputs[0][3]
-        seen += int(ended.sum())
-        if mode is AutoresetMode.DISABLED and ended.any():
-            demand_raises(partial(own.step, actions), "a step after an end")
-            again = [e.reset(options={"reset_mask": ended.copy()}) for e in (own, singles)]
-            demand_same(again[0], again[1], what + f"reset_mask after step {t}")
-        if seen >= n_ends:
-            return
-    demand(False, f"only {seen} episodes ended in {MAX_STEPS} steps: shorten them by an argument")

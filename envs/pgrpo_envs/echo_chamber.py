@@ -6,7 +6,7 @@ A user of group p with taste u is shown item k with direction v:
           \qquad u' = \text{normalise}(u + \eta_p\, \text{click}\; v_k)
 
 (preference reinforcement [1]_ [2]_); h is 1 for harmful items. Whoever maximises clicks
-narrows tastes, and is paid for it; so each visit also tells four objectives and a cost.
+narrows tastes, and is paid for it; so each visit also tells other objectives and a cost.
 
 Shapes: n lanes, U users, P groups, K items, T topics, W visits of the window.
 
@@ -19,124 +19,24 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_envs.base import WorldVectorEnv
 from pgrpo_envs.dynamics import blend, dot_rows, reinforce, swift_sigmoid, topic_items
+from pgrpo_envs.echo_chamber_scenario import EchoChamberScenario
 from pgrpo_envs.lanes import SLOT_REWARD
 from pgrpo_envs.populations import draw_centroids, draw_tastes, draw_user_types
 from pgrpo_envs.responses import bernoulli
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
 from pgrpo_envs.single import WorldEnv
 from pgrpo_rec._numba import jit
 from pgrpo_rec._random import generator, uniform
 
 BOUND = 8.0  # profiles are clipped to [-8, 8]
 NOTICE = 0.1  # weight of the present visit in the observed engagement
-OBJECTIVES = ("clicks", "diversity", "safety", "loyalty")
-
-
-@dataclass(frozen=True)
-class EchoChamberScenario(Scenario):
-    """Parameters of `EchoChamberVectorEnv`.
-
-    Parameters
-    ----------
-    n_items : int, default=40
-        K, at least one for each topic; item k is about topic ``k % T``.
-    n_topics : int, default=8
-        T, at least 2.
-    n_users : int, default=1000
-        U, people in the population.
-    horizon : int, default=100
-        Visits after which an episode is truncated.
-    window : int, default=20
-        W, the latest exposures whose diversity and harm count.
-    shares : tuple of float, default=(.7, .2, .1)
-        Share of each preference group.
-    conflict : float in [0, 1], default=0.8
-        Minus the cosine between a minority's taste and the majority's.
-    deviation : float, default=0.3
-        How far people differ inside a group.
-    obs_noise : float, default=0.2
-        Standard deviation of the noise on the observed profile.
-    item_spread : float, default=0.2
-        How far items stray from their topic.
-    slope : float, default=4
-        Logits gained by an item along a user's taste.
-    base : tuple of float, default=(-2, -2, -2)
-        Base logit of each group.
-    scale : tuple of float, default=(1, 1, 1)
-        Reward of a click of each group, above 0.
-    susceptibility : tuple of float, default=(.02, .05, .15)
-        eta, how far one click moves the taste of each group, 0 or more.
-    harmful : float in [0, 1), default=0.2
-        Share of harmful items.
-    craving : tuple of float, default=(0, 0, 1.5)
-        Logits that a harmful item gains with each group: the last group is prone to harm.
-    least_diversity : float in [0, 1], default=0.5
-        Diversity below which a visit has a cost.
-    """
-
-    n_items: int = 40
-    n_topics: int = 8
-    n_users: int = 1000
-    horizon: int = 100
-    window: int = 20
-    shares: tuple[float, ...] = (0.7, 0.2, 0.1)
-    conflict: float = 0.8
-    deviation: float = 0.3
-    obs_noise: float = 0.2
-    item_spread: float = 0.2
-    slope: float = 4.0
-    base: tuple[float, ...] = (-2.0, -2.0, -2.0)
-    scale: tuple[float, ...] = (1.0, 1.0, 1.0)
-    susceptibility: tuple[float, ...] = (0.02, 0.05, 0.15)
-    harmful: float = 0.2
-    craving: tuple[float, ...] = (0.0, 0.0, 1.5)
-    least_diversity: float = 0.5
-
-    PRESETS: ClassVar = {
-        "plain": {},
-        "firm": {"susceptibility": (0.0, 0.0, 0.0)},
-        "scale": {"scale": (1.0, 0.3, 0.1)},
-        "hard": {
-            "scale": (1.0, 0.3, 0.1),
-            "base": (-2.0, -3.0, -3.5),
-            "obs_noise": 1.0,
-            "susceptibility": (0.05, 0.1, 0.2),
-        },
-    }
-
-    def __post_init__(self) -> None:
-        n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("base", "scale", "susceptibility", "craving"):
-            require_per_group(getattr(self, name), n_groups, name)
-        require(self.n_topics >= 2, "n_topics", self.n_topics, "at least 2")
-        require(
-            self.n_items >= self.n_topics,
-            "n_items",
-            self.n_items,
-            f"one for {self.n_topics} topics",
-        )
-        require(self.n_users >= n_groups, "n_users", self.n_users, f"at least {n_groups}")
-        for name in ("horizon", "window"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("conflict", "least_diversity"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, name, value, "from 0 to 1")
-        for name in ("deviation", "obs_noise", "item_spread", "slope"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
-        low = min(self.susceptibility)
-        require(low >= 0, "susceptibility", self.susceptibility, "each 0 or more")
-        require(0 <= self.harmful < 1, "harmful", self.harmful, "at least 0, below 1")
+OBJECTIVES = ("clicks", "diversity", "safety")
 
 
 class World(NamedTuple):
@@ -250,7 +150,9 @@ class EchoChamberVectorEnv(WorldVectorEnv):
         _change(self.world, self.state, c, actions, answer["objectives"][:, 0, 0])
         lanes = np.arange(self.num_envs)
         _observe_users(self.world, self.state, lanes, c.user, c.t + 1, 1.0 / self.horizon, obs)
-        return {name: answer[name][:, 0].copy() for name in ("cost", "objectives")}
+        # Loyalty tells how far a click moved the taste, and so the group.
+        told = ("cost", "objectives", "loyalty")[: 3 if self.info_level == "eval" else 2]
+        return {name: answer[name][:, 0].copy() for name in told}
 
     def _score(
         self, actions: NDArray[np.int64], slots: NDArray[np.int64]
@@ -259,6 +161,7 @@ class EchoChamberVectorEnv(WorldVectorEnv):
             "reward": np.empty(actions.shape),
             "cost": np.empty(actions.shape),
             "objectives": np.empty((*actions.shape, len(OBJECTIVES))),
+            "loyalty": np.empty(actions.shape),
         }
         _answer(self.world, self.state, self._clock, actions, slots, *answer.values())
         return answer
@@ -299,12 +202,12 @@ class EchoChamberEnv(WorldEnv):
     Truncated after ``horizon`` visits; nobody leaves.
 
     ## Information
-    ``user_id``; ``objectives``, four columns, larger is better: ``clicks`` (0 or 1),
+    ``user_id``; ``objectives``, three columns, larger is better: ``clicks`` (0 or 1),
     ``diversity`` (entropy of the topics of the last W exposures, 1 = even), ``safety``
-    (1 - share of harmful ones among them), ``loyalty`` (cosine between the present taste
-    and the first one, in [-1, 1]); ``cost = max(0, least_diversity - diversity)``. With
-    ``info_level="eval"`` also ``user_type``, ``expected_reward``, ``best_expected_reward``
-    (of the present visit: regret is myopic).
+    (1 - share of harmful ones among them); ``cost = max(0, least_diversity - diversity)``.
+    With ``info_level="eval"`` also ``loyalty`` (cosine between the present taste and the
+    first one, in [-1, 1]: an objective that only simulators can measure), ``user_type``,
+    ``expected_reward``, ``best_expected_reward`` (of the present visit: regret is myopic).
 
     ## Arguments
     ``preset``, ``world_seed`` and every field of `EchoChamberScenario`.
@@ -349,8 +252,8 @@ def _probability(world, state, user, i, k):
 
 
 @jit
-def _answer(world, state, clock, actions, slots, rewards, costs, objectives):
-    """Foresee what candidates (n, G) would bring: reward, cost, and the four objectives."""
+def _answer(world, state, clock, actions, slots, rewards, costs, objectives, loyalties):
+    """Foresee what candidates (n, G) would bring: reward, cost, objectives, and loyalty."""
     for i in range(actions.shape[0]):
         user = clock.user[i]
         p = world.user_types[user]
@@ -363,7 +266,7 @@ def _answer(world, state, clock, actions, slots, rewards, costs, objectives):
             rewards[i, g] = world.scale[p] * click
             objectives[i, g, 0] = click
             _foresee_window(world, state, i, clock.t[i], k, objectives[i, g])
-            objectives[i, g, 3] = _foresee_loyalty(world, state, user, i, k, step)
+            loyalties[i, g] = _foresee_loyalty(world, state, user, i, k, step)
             costs[i, g] = max(world.least_diversity - objectives[i, g, 1], 0.0)
 
 

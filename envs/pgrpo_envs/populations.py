@@ -34,7 +34,8 @@ def draw_user_types(rng: np.random.Generator, n_users: int, shares: tuple[float,
     """
     borders = np.rint(np.cumsum(shares) * n_users).astype(np.int64)
     counts = np.maximum(np.diff(borders, prepend=0), 1)
-    counts[0] += n_users - counts.sum()
+    while counts.sum() > n_users:
+        counts[counts.argmax()] -= 1  # who made room for the smallest groups
     return rng.permutation(np.repeat(np.arange(len(shares)), counts))
 
 

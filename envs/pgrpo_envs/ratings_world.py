@@ -83,6 +83,7 @@ class RatingsScenario(Scenario):
     }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.ratings, (str, os.PathLike)):
             object.__setattr__(self, "ratings", _read(self.ratings))
         right = "a RatingsTable (see pgrpo_rec.datasets.read_ratings), a path, or None"

@@ -15,8 +15,7 @@ Shapes: n lanes, U users, P groups, M drugs, J doses, K = M J actions, d markers
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,128 +24,14 @@ from pgrpo_envs.base import WorldVectorEnv
 from pgrpo_envs.lanes import SLOT_CHURN, SLOT_REWARD, SLOT_WORLD
 from pgrpo_envs.populations import draw_centroids, draw_user_types
 from pgrpo_envs.responses import bernoulli, sigmoid
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
 from pgrpo_envs.single import WorldEnv
+from pgrpo_envs.treatment_scenario import TreatmentScenario
 from pgrpo_rec._numba import jit
 from pgrpo_rec._random import generator, normal, uniform
 
 BOUND = 8.0  # markers and outcomes are clipped to [-8, 8]
 SLOT_SERIOUS = SLOT_WORLD  # whether an adverse event is a serious one
 SLOT_OUTCOME = 131_072  # noise of the outcome, beyond the slots of any number of candidates
-
-
-@dataclass(frozen=True)
-class TreatmentScenario(Scenario):
-    """Parameters of `TreatmentVectorEnv`. A toy: chosen for conflict, fitted to nothing.
-
-    Doses and exposures are in units of the largest dose, efficacy and reward in units of
-    the majority's largest effect of drug 0, time in visits.
-
-    Parameters
-    ----------
-    n_doses : int, default=8
-        J; dose j is ``(j + 1) / J``.
-    n_users : int, default=1000
-        U, people in the population.
-    n_features : int, default=4
-        d, number of observed markers (think of age, weight, blood values).
-    shares : tuple of float, default=(.7, .2, .1)
-        Share of the majority, of the resistant and of the frail.
-    conflict : float in [0, 1], default=0.8
-        Minus the cosine between the mean markers of a minority and of the majority.
-    deviation : float, default=0.2
-        Standard deviation of a person's log clearance around 0.
-    obs_noise : float, default=0.5
-        Standard deviation of the markers around their group's mean of length 1.
-    horizon : int, default=24
-        Visits after which the treatment ends.
-    emax : tuple of tuples of float, shape (P, M)
-        Largest effect of each drug on each group; the number of drugs is read off it.
-    half_dose : tuple of float
-        Exposure with half the largest effect, by group, above 0.
-    hill : float, default=2
-        Steepness of the effect, above 0.
-    toxic_dose : tuple of float
-        Exposure of drug 0 with an even chance of an adverse event, by group.
-    margin : tuple of float, length M
-        Factor of each drug on ``toxic_dose``, above 0; larger is safer.
-    steepness : float, default=12
-        Slope of the log-odds of an adverse event in exposure, above 0.
-    event_weight, burden : tuple of float
-        What an adverse event, and a unit of dose, take off each group's reward.
-    tolerance : tuple of float
-        Rise of ``half_dose`` at full tolerance, as a share of it, by group.
-    memory : float in [0, 1), default=0.7
-        Share of tolerance that is left a visit later.
-    dropout, serious : tuple of float in [0, 1]
-        Chance that an adverse event makes a person of the group give up, or is serious.
-    scale : tuple of float
-        Factor on each group's reward, above 0.
-    noise : float, default=0.2
-        Standard deviation of the outcome around the efficacy.
-    cost_ceiling : tuple of float in [0, 1]
-        Adverse events a visit that each group would accept; for reports and constrained
-        learners, the world does not enforce it.
-    """
-
-    n_doses: int = 8
-    n_users: int = 1000
-    n_features: int = 4
-    shares: tuple[float, ...] = (0.7, 0.2, 0.1)
-    conflict: float = 0.8
-    deviation: float = 0.2
-    obs_noise: float = 0.5
-    horizon: int = 24
-    emax: tuple[tuple[float, ...], ...] = ((1.0, 0.75), (0.75, 1.1), (0.8, 0.65))
-    half_dose: tuple[float, ...] = (0.3, 0.4, 0.2)
-    hill: float = 2.0
-    toxic_dose: tuple[float, ...] = (0.9, 1.0, 0.5)
-    margin: tuple[float, ...] = (1.0, 1.1)
-    steepness: float = 12.0
-    event_weight: tuple[float, ...] = (1.0, 0.8, 2.0)
-    burden: tuple[float, ...] = (0.1, 0.1, 0.2)
-    tolerance: tuple[float, ...] = (0.5, 0.5, 0.5)
-    memory: float = 0.7
-    dropout: tuple[float, ...] = (0.1, 0.1, 0.2)
-    serious: tuple[float, ...] = (0.02, 0.02, 0.05)
-    scale: tuple[float, ...] = (1.0, 1.0, 1.0)
-    noise: float = 0.2
-    cost_ceiling: tuple[float, ...] = (0.15, 0.15, 0.1)
-
-    PRESETS: ClassVar = {
-        "plain": {},
-        "hidden": {"obs_noise": 1.5},
-        "scale": {"scale": (1.0, 0.3, 0.1)},
-        "tolerant": {"tolerance": (4.0, 4.0, 4.0), "memory": 0.8},
-        "hard": {"obs_noise": 1.5, "scale": (1.0, 0.3, 0.1), "tolerance": (2.0, 2.0, 2.0)},
-    }
-
-    def __post_init__(self) -> None:
-        n_groups, n_drugs = len(self.shares), len(self.margin)
-        require_shares(self.shares)
-        for name in ("emax", "half_dose", "toxic_dose", "event_weight", "burden", "tolerance"):
-            require_per_group(getattr(self, name), n_groups, name)
-        for name in ("dropout", "serious", "scale", "cost_ceiling"):
-            require_per_group(getattr(self, name), n_groups, name)
-        right = f"one value for each of the {n_drugs} drugs that margin tells of"
-        require(all(len(row) == n_drugs for row in self.emax), "emax", self.emax, right)
-        for name, least in (("n_doses", 2), ("n_features", 2), ("horizon", 1)):
-            value = getattr(self, name)
-            require(value >= least, name, value, f"at least {least}")
-        right = f"at least one for {n_groups} groups"
-        require(self.n_users >= n_groups, "n_users", self.n_users, right)
-        for name in ("half_dose", "margin", "scale", "hill", "steepness"):
-            value = getattr(self, name)
-            require(np.min(value) > 0, name, value, "above 0")
-        for name in ("emax", "event_weight", "burden", "tolerance", "toxic_dose"):
-            value = getattr(self, name)
-            require(np.min(value) >= 0, name, value, "0 or more")
-        for name in ("deviation", "obs_noise", "noise"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("conflict", "dropout", "serious", "cost_ceiling"):
-            value = getattr(self, name)
-            require(0 <= np.min(value) <= np.max(value) <= 1, name, value, "from 0 to 1")
-        require(0 <= self.memory < 1, "memory", self.memory, "from 0 to below 1")
 
 
 class World(NamedTuple):

@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from pgrpo_rec._random import Seed
 from pgrpo_rec.baselines.base import Bandit
@@ -15,8 +15,8 @@ from pgrpo_rec.interactions import Interactions, Visits
 
 Floats = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(256)
-TAIL = 1e-6  # of a posterior that is left out at either end
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
+REACH = 7.0  # standard deviations beyond which a posterior is taken to be 0
 
 
 class BetaThompson(Bandit):
@@ -99,11 +99,14 @@ class BetaThompson(Bandit):
 
 def _largest(a: Floats, b: Floats, available: NDArray[np.bool_]) -> Floats:
     """Return the probability that each beta variable is the largest of those available."""
-    laws = stats.beta(a[available], b[available])
-    low, high = np.max(laws.ppf(TAIL)), np.max(laws.ppf(1.0 - TAIL))
+    a, b = a[available], b[available]
+    mean = a / (a + b)
+    reach = REACH * np.sqrt(mean * (1.0 - mean) / (a + b + 1.0))
+    low, high = max((mean - reach).max(), 0.0), min((mean + reach).max(), 1.0)
     x = (low + 0.5 * (high - low) * (1.0 + _NODES))[:, None]
-    below = np.maximum(laws.cdf(x), 1e-300)
-    density = laws.pdf(x) * below.prod(axis=1, keepdims=True) / below
-    result = np.zeros(a.size)
+    below = np.maximum(special.betainc(a, b, x), 1e-300)
+    log_density = special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - special.betaln(a, b)
+    density = np.exp(log_density) * below.prod(axis=1, keepdims=True) / below
+    result = np.zeros(available.size)
     result[available] = _WEIGHTS @ density
     return result / result.sum()
