@@ -43,9 +43,9 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.plot: $(VENV)/bin/python $(SETUP)
-	$(BIN)/python -m pip install --quiet --editable '.[plot]'
+	$(BIN)/python -m pip install -qq --editable '.[plot]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python $(SETUP)
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install -qq --editable '.[test]'
 	@touch $@
