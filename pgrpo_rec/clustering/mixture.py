@@ -25,7 +25,6 @@ SAMPLE_SIZE = 20_000  # users on whom starts are tried and the number of cluster
 SHORT_RUN = 12  # EM passes after which the starts are compared
 PATIENCE = 2  # numbers of clusters that may fail to be better before the search ends
 MIN_SEPARATION = 0.25  # between clusters that count as two; see ``separation``
-HELD_SEPARATION = 0.1  # between clusters that were found before: they are not given up lightly
 TRIAL = np.dtype(
     [("n_clusters", int), ("loglik", float), ("criterion", float), ("separation", float)]
 )
@@ -198,11 +197,9 @@ def _grow(
         value = criterion(family, cells, fits[-1])
         apart = separation(family, fits[-1].parameters)
         trials.append((number, fits[-1].loglik, value, apart))
-        held = previous is not None and previous.shares.size == number
-        least = HELD_SEPARATION if held else MIN_SEPARATION
         if value <= trials[leader][2]:
             leader = number - 1
-        if apart >= least and value <= trials[best][2]:
+        if apart >= MIN_SEPARATION and value <= trials[best][2]:
             best = number - 1
         if search.n_clusters is None and number - 1 - leader >= PATIENCE:
             break
