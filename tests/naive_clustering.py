@@ -24,11 +24,11 @@ def beta_binomial(ones, n, rate, shape):
     return betaln(a + ones, b + n - ones) - betaln(a, b)
 
 
-def random_effect(rewards, mean, between, within):
-    """Log density of one user's rewards from one item: one effect, independent noise."""
-    n = len(rewards)
-    covariance = between * np.ones((n, n)) + within * np.eye(n)
-    return multivariate_normal(np.full(n, mean), covariance).logpdf(rewards)
+def person_density(rewards, items, mean, between, within, person):
+    """Log density of one user's rewards: a level, an effect on each item, independent noise."""
+    same = items[:, None] == items[None, :]
+    covariance = person + same * between[items] + np.diag(within[items])
+    return multivariate_normal(mean[items], covariance).logpdf(rewards)
 
 
 def posterior(shares, loglik):

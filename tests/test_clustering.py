@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_clustering import beta_binomial, moments, posterior, random_effect
+from naive_clustering import beta_binomial, moments, person_density, posterior
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pgrpo_rec.clustering import bernoulli, gaussian, random_effects
@@ -106,11 +106,17 @@ def test_gaussian_responsibilities_match_naive(seed):
     cells = gaussian.prepare(statistics_of("gaussian", seed, n=120))
     parameters = some_parameters("gaussian", cells, seed, n_clusters=2)
     loglik = np.zeros((N_USERS, 2))
-    for u, k, p in np.ndindex(N_USERS, N_ACTIONS, 2):
-        own = rewards[(rows == u) & (columns == k)]
-        between, within = np.exp(parameters.log_between[p, k]), np.exp(parameters.log_within[p, k])
-        if own.size:
-            loglik[u, p] += random_effect(own, parameters.means[p, k], between, within)
+    for u, p in np.ndindex(N_USERS, 2):
+        own = rows == u
+        if own.any():
+            loglik[u, p] = person_density(
+                rewards[own],
+                columns[own],
+                parameters.means[p],
+                np.exp(parameters.log_between[p]),
+                np.exp(parameters.log_within[p]),
+                np.exp(parameters.log_person[p]),
+            )
     resp = np.empty((N_USERS, 2))
     total, _ = gaussian.e_step(parameters, cells, resp)
     want_resp, want_total = posterior(parameters.shares, loglik)
@@ -191,7 +197,9 @@ def test_beta_binomial_slopes_match_differences(seed, logit, log_shape):
 def test_random_effect_slopes_match_differences(seed, between, within, which):
     rng = np.random.default_rng(seed)
     weight, first, second = rng.exponential(size=(3, 8, 1))
-    sums = random_effects.Sums(weight, first, second, rng.exponential(size=(1, 1, 2)))
+    sums = random_effects.Sums(
+        weight, first, second, rng.exponential(size=(1, 1, 2)), np.zeros((1, 2))
+    )
     cell, pair = (0, 0, 0, 8), (between, within)
 
     def value(x):
@@ -264,6 +272,20 @@ def test_two_kinds_of_users_are_found(kind):
     assert trials["criterion"].argmin() == 1
     assert trials["loglik"][1] > trials["loglik"][0]
     assert separation(FAMILIES[kind], fit.parameters) == trials["separation"][1]
+
+
+def test_people_who_only_rate_higher_are_no_group_of_their_own():
+    rng = np.random.default_rng(0)
+    rows, columns = np.repeat(np.arange(300), 12), np.tile(np.arange(6), 600)
+    level = 4.0 * rng.normal(size=300)  # strict and generous raters, one taste
+    rewards = np.arange(6.0)[columns] + level[rows] + rng.normal(size=rows.size)
+    statistics = empty_statistics(300, 6)
+    fold(statistics, rows, columns, rewards)
+    search = Search(None, 4, Budget(2, 100, 1e-6))
+    fit, _ = fit_mixture("gaussian", statistics, search, np.random.default_rng(0))
+    assert fit.parameters.shares.size == 1
+    person = np.exp(0.5 * fit.parameters.log_person[0])
+    assert abs(person - level.std()) < 0.3
 
 
 def test_an_asked_number_is_obeyed():

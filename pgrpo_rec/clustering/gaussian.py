@@ -1,16 +1,19 @@
 r"""Clusters of users for real-valued rewards: a Gaussian mixture with people's own effects.
 
-User u of cluster p has an effect of their own on every item, so the mean of n rewards and
-the squares around it follow
+User u of cluster p has a level :math:`b_u` and an effect of their own on every item, so the
+mean of n rewards and the squares around it follow
 
-.. math:: \bar r_{uk} \sim N\big(m_{pk}, \tau_{pk}^2 + \sigma_{pk}^2 / n\big), \qquad
-          M2_{uk} / \sigma_{pk}^2 \sim \chi^2_{n-1}.
+.. math:: \bar r_{uk} \mid b_u \sim
+          N\big(m_{pk} + b_u, \tau_{pk}^2 + \sigma_{pk}^2 / n\big), \quad
+          b_u \sim N(0, \omega_p^2), \quad M2_{uk} / \sigma_{pk}^2 \sim \chi^2_{n-1}.
 
-Both variances belong to the cluster: what is loud for one group may be noise to another.
-They differ between items around a centre of the cluster, for people who agree on one item
-may not agree on the next. As for Bernoulli rewards, the maximum depends on the users only
-through sums over users with equal counts, so an EM pass (Dempster, Laird & Rubin 1977)
-reads each user once.
+Some people rate everything high: without a level of their own, clusters would be drawn
+between them and the strict, who may like the very same items best. All variances belong to
+the cluster: what is loud for one group may be noise to another. Those of items differ around
+a centre of the cluster, for people who agree on one item may not agree on the next. As for
+Bernoulli rewards, the maximum depends on the users only through sums over users with equal
+counts, so an EM pass (Dempster, Laird & Rubin 1977) reads each user once; the levels are
+integrated out in the E step (random effects: Laird & Ware 1982).
 
 Shapes: U users, K actions, P clusters, L = rows of the tables, one segment per item that
 starts at ``offsets[k]`` and is as long as the item's largest count plus one.
@@ -37,6 +40,8 @@ LOG_TWO_PI = math.log(2.0 * math.pi)
 COUNT_CAP = 1024  # sigma^2 / n of a longer run is taken at this n: tau^2 rules there anyway
 VARIANCE_SPREAD = 1.0  # prior standard deviation of items' log variances around the cluster's
 CENTRE_SPREAD = 10.0  # the same of the clusters' log variances around that of all rewards
+PERSON_USERS = 2.0  # so many users is the prior of the levels' variance worth ...
+PERSON_SHARE = 0.05  # ... which expects it at this share of the variance of all rewards
 
 
 class Parameters(NamedTuple):
@@ -44,7 +49,8 @@ class Parameters(NamedTuple):
 
     ``shares`` (P,); ``means``, ``log_between`` (people) and ``log_within`` (one person's
     rewards) (P, K); the centres of these three over items: ``level``, ``between``,
-    ``within`` (P,); and ``log_unit``, the log variance of all rewards.
+    ``within`` (P,); ``log_person`` (P,), of people's levels; and ``log_unit``, the log
+    variance of all rewards.
     """
 
     shares: np.ndarray
@@ -54,6 +60,7 @@ class Parameters(NamedTuple):
     level: np.ndarray
     between: np.ndarray
     within: np.ndarray
+    log_person: np.ndarray
     log_unit: float
 
 
@@ -85,11 +92,12 @@ def start(cells: Cells, resp: np.ndarray) -> Parameters:
         np.full(shape[0], level),
         np.full(shape[0], log_unit - 3.0),
         np.full(shape[0], log_unit),
+        np.full(shape[0], log_unit + math.log(PERSON_SHARE)),
         log_unit,
     )
     for _ in range(4):  # means and variances are raised in turn
         sums = _empty_sums(cells, shape[0])
-        _accumulate(parameters.means, cells, resp, sums)
+        _accumulate(parameters, cells, _tables(parameters, cells.offsets), resp, sums)
         parameters = m_step(parameters, cells, resp, sums)
     return parameters
 
@@ -104,11 +112,19 @@ def e_step(parameters: Parameters, cells: Cells, resp: np.ndarray) -> tuple[floa
 def m_step(parameters: Parameters, cells: Cells, resp: np.ndarray, sums: Sums) -> Parameters:
     """Return parameters that raise the expected penalised log-likelihood."""
     shares = (resp.sum(axis=0) + 1.0) / (resp.shape[0] + resp.shape[1])
-    means, log_between, log_within, level, between, within = (
-        np.array(part) for part in parameters[1:7]
+    means, log_between, log_within, level, between, within, log_person = (
+        np.array(part) for part in parameters[1:-1]
     )
     raised = Parameters(
-        shares, means, log_between, log_within, level, between, within, parameters.log_unit
+        shares,
+        means,
+        log_between,
+        log_within,
+        level,
+        between,
+        within,
+        log_person,
+        parameters.log_unit,
     )
     _raise(raised, cells.offsets, sums._replace(second=sums.second.copy()))
     return raised
@@ -119,6 +135,8 @@ def log_prior(parameters: Parameters) -> float:
     value = float(np.log(parameters.shares).sum())
     for p in range(parameters.shares.size):
         value += _centre_value(parameters, p, parameters.between[p], parameters.within[p])
+        away = parameters.log_person[p] - math.log(PERSON_SHARE) - parameters.log_unit
+        value -= 0.5 * PERSON_USERS * (away + math.exp(-away))
     return value
 
 
@@ -133,8 +151,12 @@ def means(parameters: Parameters) -> np.ndarray:
 
 
 def positions(parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the clusters are (P, K) and how people vary around it (P,): rewards."""
-    return parameters.means, np.exp(parameters.log_between).mean(axis=1)
+    """Return where the clusters are (P, K) and how people vary around it (P,): rewards.
+
+    Levels are left out of both: liking everything less is no taste of its own.
+    """
+    where = parameters.means - parameters.means.mean(axis=1, keepdims=True)
+    return where, np.exp(parameters.log_between).mean(axis=1)
 
 
 def insert_actions(parameters: Parameters, places: np.ndarray) -> Parameters:
@@ -156,7 +178,8 @@ def _pooled_moments(cells: Cells) -> tuple[float, float]:
 def _empty_sums(cells: Cells, n_clusters: int) -> Sums:
     """Return sums of zeros."""
     weight, first, second = np.zeros((3, int(cells.offsets[-1]), n_clusters))
-    return Sums(weight, first, second, np.zeros((cells.counts.shape[1], n_clusters, 2)))
+    within = np.zeros((cells.counts.shape[1], n_clusters, 2))
+    return Sums(weight, first, second, within, np.zeros((n_clusters, 2)))
 
 
 @jit
@@ -178,15 +201,35 @@ def _tables(parameters: Parameters, offsets: np.ndarray) -> np.ndarray:
 
 
 @jit
+def _levels(
+    u: int, parameters: Parameters, cells: Cells, tables: np.ndarray, levels: np.ndarray
+) -> None:
+    """Fill one user's ``levels`` (P, 3): mean and variance of b_u, log of what it lends."""
+    for p in range(levels.shape[0]):
+        precision = pull = 0.0
+        for k in range(cells.counts.shape[1]):
+            if cells.counts[u, k] > 0:
+                row = min(cells.offsets[k] + cells.counts[u, k], cells.offsets[k + 1] - 1)
+                precision += 2.0 * tables[row, p, 1]
+                pull += 2.0 * tables[row, p, 1] * (cells.mean[u, k] - parameters.means[p, k])
+        person = math.exp(parameters.log_person[p])
+        levels[p, 1] = person / (1.0 + person * precision)
+        levels[p, 0] = levels[p, 1] * pull
+        levels[p, 2] = 0.5 * (levels[p, 0] * pull - math.log(1.0 + person * precision))
+
+
+@jit
 def _e_step(
     parameters: Parameters, cells: Cells, tables: np.ndarray, resp: np.ndarray, sums: Sums
 ) -> float:
     """Per user: log-likelihoods, responsibilities, and their place in the sums."""
     n_users, n_actions = cells.counts.shape
     log_shares = np.log(parameters.shares)
+    levels = np.empty((log_shares.size, 3))
     loglik = 0.0
     for u in range(n_users):
-        resp[u] = log_shares
+        _levels(u, parameters, cells, tables, levels)
+        resp[u] = log_shares + levels[:, 2]
         for k in range(n_actions):
             n = cells.counts[u, k]
             if n > 0:
@@ -199,31 +242,40 @@ def _e_step(
                     inside = beyond * parameters.log_within[p, k]
                     resp[u, p] += constant + tables[row, p, 0] - distance - inside
         loglik += softmax_row(resp, u)
-        _add_user(u, parameters.means, cells, resp, sums)
+        _add_user(u, parameters.means, levels, cells, resp, sums)
     return loglik
 
 
 @jit
-def _add_user(u: int, means: np.ndarray, cells: Cells, resp: np.ndarray, sums: Sums) -> None:
-    """Count one user, by responsibility, in the sums."""
+def _add_user(
+    u: int, means: np.ndarray, levels: np.ndarray, cells: Cells, resp: np.ndarray, sums: Sums
+) -> None:
+    """Count one user, by responsibility, in the sums; what the level explains is taken out."""
+    for p in range(resp.shape[1]):
+        sums.person[p, 0] += resp[u, p] * (levels[p, 0] ** 2 + levels[p, 1])
+        sums.person[p, 1] += resp[u, p]
     for k in range(cells.counts.shape[1]):
         n = cells.counts[u, k]
         if n > 0:
             row = min(cells.offsets[k] + n, cells.offsets[k + 1] - 1)
             for p in range(resp.shape[1]):
-                deviation = cells.mean[u, k] - means[p, k]
+                deviation = cells.mean[u, k] - means[p, k] - levels[p, 0]
                 sums.weight[row, p] += resp[u, p]
                 sums.first[row, p] += resp[u, p] * deviation
-                sums.second[row, p] += resp[u, p] * deviation**2
+                sums.second[row, p] += resp[u, p] * (deviation**2 + levels[p, 1])
                 sums.within[k, p, 0] += resp[u, p] * cells.m2[u, k]
                 sums.within[k, p, 1] += resp[u, p] * (n - 1)
 
 
 @jit
-def _accumulate(means: np.ndarray, cells: Cells, resp: np.ndarray, sums: Sums) -> None:
+def _accumulate(
+    parameters: Parameters, cells: Cells, tables: np.ndarray, resp: np.ndarray, sums: Sums
+) -> None:
     """Count all users in the sums."""
+    levels = np.empty((resp.shape[1], 3))
     for u in range(cells.counts.shape[0]):
-        _add_user(u, means, cells, resp, sums)
+        _levels(u, parameters, cells, tables, levels)
+        _add_user(u, parameters.means, levels, cells, resp, sums)
 
 
 @jit
@@ -245,6 +297,9 @@ def _raise(parameters: Parameters, offsets: np.ndarray, sums: Sums) -> None:
             log_within[k] = better_variance(1, pair, prior, unit, sums, cell)
         parameters.level[p] = means.mean()
         _move_centres(parameters, p)
+        expected = PERSON_USERS * PERSON_SHARE * math.exp(unit)
+        squares, users = sums.person[p]
+        parameters.log_person[p] = math.log((squares + expected) / (users + PERSON_USERS))
 
 
 @jit
@@ -294,6 +349,7 @@ def _complexity(parameters: Parameters, offsets: np.ndarray, sums: Sums) -> floa
                 information = -slopes(which, pair, sums, cell)[1]
                 cost += parameter_cost(pair[which] - centres[which], VARIANCE_SPREAD, information)
         cost += parameter_cost(0.0, math.exp(0.5 * unit), n_actions / spread**2)
+        cost += parameter_cost(0.0, 1.0, 0.5 * sums.person[p, 1])
         for centre in centres:
             information = n_actions / VARIANCE_SPREAD**2
             cost += parameter_cost(centre - unit, CENTRE_SPREAD, information)

@@ -24,7 +24,8 @@ FAMILIES: dict[str, ModuleType] = {"bernoulli": bernoulli, "gaussian": gaussian}
 SAMPLE_SIZE = 20_000  # users on whom starts are tried and the number of clusters is chosen
 SHORT_RUN = 12  # EM passes after which the starts are compared
 PATIENCE = 2  # numbers of clusters that may fail to be better before the search ends
-MIN_SEPARATION = 0.25  # between clusters that count as two; see ``separation``
+MIN_SEPARATION = 0.15  # between clusters that count as two; see ``separation``
+MIN_GAIN = 0.01  # of all that clusters explain, which one more must explain; see ``_is_better``
 TRIAL = np.dtype(
     [("n_clusters", int), ("loglik", float), ("criterion", float), ("separation", float)]
 )
@@ -199,11 +200,21 @@ def _grow(
         trials.append((number, fits[-1].loglik, value, apart))
         if value <= trials[leader][2]:
             leader = number - 1
-        if apart >= MIN_SEPARATION and value <= trials[best][2]:
+        if apart >= MIN_SEPARATION and _is_better(value, trials[best][2], trials[0][2]):
             best = number - 1
         if search.n_clusters is None and number - 1 - leader >= PATIENCE:
             break
     return fits[best if search.n_clusters is None else -1], np.array(trials, dtype=TRIAL)
+
+
+def _is_better(value: float, best: float, alone: float) -> bool:
+    """Return whether the criterion falls enough below the best one so far.
+
+    No law of people's deviation is the true one, so with much feedback the evidence always
+    rises a little with one more cluster. What such a cluster adds does not grow beside what
+    the clusters that are there explain over one ``alone``; what a group of people adds does.
+    """
+    return value <= best and best - value >= MIN_GAIN * (alone - value)
 
 
 def _best_run(family: ModuleType, cells: Any, starts: list[Any], budget: Budget) -> Fit:

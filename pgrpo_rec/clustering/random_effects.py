@@ -26,12 +26,16 @@ BOUND = 18.0  # of log variances, around that of all rewards
 
 
 class Sums(NamedTuple):
-    """Users by count: weight, deviations, squares (L, P); ``within`` (K, P, 2): M and N."""
+    """Users by count: weight, deviations, squares (L, P); ``within`` (K, P, 2): M and N.
+
+    ``person`` (P, 2): expected squares of people's levels, and how many people.
+    """
 
     weight: np.ndarray
     first: np.ndarray
     second: np.ndarray
     within: np.ndarray
+    person: np.ndarray
 
 
 @jit

@@ -55,9 +55,9 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     ----------
     n_clusters : int or "auto", default="auto"
         Number of clusters. "auto": the number with the most evidence
-        (Laplace's method), of those whose clusters are apart: items must differ between
-        them more than half as much as between two people of one cluster.
-    max_clusters : int, default=6
+        (Laplace's method), of those whose clusters are apart (by a good part of how two
+        people of one cluster differ) and which explain more than a misfit would.
+    max_clusters : int, default=8
         Largest number that "auto" tries.
     method : {"mixture", "kmeans"}, default="mixture"
         "kmeans", on shrunk value vectors, is there to compare with; it needs a number.
@@ -126,7 +126,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         self,
         n_clusters: int | str = "auto",
         *,
-        max_clusters: int = 6,
+        max_clusters: int = 8,
         method: str = "mixture",
         items: int | ArrayLike | None = None,
         n_init: int = 3,
