@@ -10,7 +10,7 @@ followed over whole episodes, so that early leavers count with the visits they m
 ================================================  =====  ===================
 world or preset                                   lanes  episodes a lane
 ================================================  =====  ===================
-one visit an episode                              2,000  50
+one visit an episode, sessions of ratings         2,000  50
 ... with tastes that drift                          200  one ``drift_visits``
 ... with 10,000 items                               200  25
 many visits an episode                            4,000  1
@@ -18,7 +18,8 @@ many visits an episode                            4,000  1
 ================================================  =====  ===================
 
 Lanes are independent, so the standard error is that of a ratio of sums over lanes. The best
-fixed action is chosen in a run of its own: by exact expectations where an episode is one visit,
+fixed action is chosen in a run of its own: by exact expectations where an episode is one visit
+(and in sessions, where nothing is shown twice: the next of those that are best at first visits),
 by trying every action on ``N_TRIALS`` lanes elsewhere, and for slates by adding the item with the
 largest exact gain each time, for people who are not sated yet.
 """
@@ -103,9 +104,27 @@ def policy(name: str, fixed: NDArray[np.int64], seed: int) -> Choose:
     if name == "oracle":
         return lambda env: env.oracle_action()
     if name == "best_fixed":
-        return lambda env: np.broadcast_to(fixed, env.action_space.shape)
+        return lambda env: _show_fixed(env, fixed)
     rng = generator(seed, 0)
-    return lambda env: rng.integers(env.n_actions, size=env.action_space.shape)
+    return lambda env: _show_any(env, rng)
+
+
+def has_sessions(env: WorldVectorEnv) -> bool:
+    """Tell whether nothing is shown twice: a fixed action is then one for each visit."""
+    return getattr(env.scenario, "visits", 1) > 1
+
+
+def _show_fixed(env: WorldVectorEnv, fixed: NDArray[np.int64]) -> NDArray[np.int64]:
+    if has_sessions(env):
+        return fixed[env.action_mask()[:, fixed].argmax(axis=1)]
+    return np.broadcast_to(fixed, env.action_space.shape)
+
+
+def _show_any(env: WorldVectorEnv, rng: np.random.Generator) -> NDArray[np.int64]:
+    if has_sessions(env):
+        mask = env.action_mask()
+        return np.where(mask, rng.random(mask.shape), -1.0).argmax(axis=1)
+    return rng.integers(env.n_actions, size=env.action_space.shape)
 
 
 def best_fixed(name: str, preset: str) -> NDArray[np.int64]:
@@ -127,10 +146,12 @@ def _best_on_average(env: WorldVectorEnv, n_episodes: int) -> NDArray[np.int64]:
     values = np.zeros(env.n_actions)
 
     def look(env: WorldVectorEnv) -> NDArray[np.int64]:
-        values[:] += env.expected_reward().sum(axis=0)
-        return np.zeros(env.num_envs, dtype=np.int64)
+        values[:] += env.expected_reward()[env._clock.t == 0].sum(axis=0)
+        return env.oracle_action()
 
     play(env, look, n_episodes, CHOOSE)
+    if has_sessions(env):
+        return np.argsort(-values, kind="stable")[: env.scenario.visits]
     return np.argmax(values)
 
 

@@ -119,7 +119,7 @@ class ScoresAnotherNoise(TreatmentVectorEnv):
 
 class ForgetsState(TreatmentVectorEnv):
     def get_state(self):
-        return super().get_state()[:6]
+        return super().get_state()[: len(self._clock)]
 
     def set_state(self, state):
         for array, kept in zip(self._clock, state, strict=True):

@@ -21,7 +21,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from pgrpo_envs.hooks import cached_world, protect
-from pgrpo_envs.lanes import Clock, begin_episodes, close_step, fill_keys, put_info
+from pgrpo_envs.lanes import Clock, begin_episodes, close_step, put_info, seed_lanes
 from pgrpo_envs.privileges import PrivilegedVectorEnv
 from pgrpo_envs.rendering import Diary, draw_frame, write_text
 from pgrpo_envs.scenarios import Scenario, require, require_whole
@@ -120,14 +120,7 @@ class WorldVectorEnv(PrivilegedVectorEnv):
         self.horizon = float(self._horizon())
         self._limit = min(self.horizon, float(limit))
         self.state = self._allocate(num_envs)
-        self._clock: Any = Clock(
-            t=np.zeros(num_envs, dtype=np.int64),
-            episode=np.full(num_envs, -1, dtype=np.int64),
-            user=np.zeros(num_envs, dtype=np.int64),
-            ended=np.ones(num_envs, dtype=np.bool_),
-            noise_key=np.zeros(num_envs, dtype=np.uint64),
-            spawn_key=np.zeros(num_envs, dtype=np.uint64),
-        )
+        self._clock: Any = Clock.of(num_envs)
         self._started = False
 
         self._n_features = sum(columns.stop - columns.start for columns in self._layout().values())
@@ -290,9 +283,8 @@ class WorldVectorEnv(PrivilegedVectorEnv):
             )
             roots = [0 if s is None else int(s) for s in seed]
             lanes = lanes[kept[lanes]]
-        fill_keys(np.array(roots, dtype=np.uint64), numbers, lanes, self._clock.noise_key)
+        seed_lanes(self._clock, lanes, np.array(roots, dtype=np.uint64), numbers)
         self._clock.spawn_key[:] = np.repeat(self._clock.noise_key[:: self.replicas], self.replicas)
-        self._clock.episode[lanes] = -1
 
     def _begin(self, lanes: NDArray[np.int64]) -> None:
         clock = self._clock

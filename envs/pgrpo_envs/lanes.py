@@ -21,14 +21,30 @@ SLOT_CONTEXT = 70_000  # features of the visit
 
 
 class Clock(NamedTuple):
-    """Where each lane is: step, episode, user, whether it ended, and its random keys."""
+    """Where each lane is: step, episode, user, whether it ended, its seed and random keys."""
 
     t: NDArray[np.int64]
     episode: NDArray[np.int64]
     user: NDArray[np.int64]
     ended: NDArray[np.bool_]
+    root: NDArray[np.uint64]  # the seed
+    number: NDArray[np.int64]  # among the lanes of that seed
     noise_key: NDArray[np.uint64]
     spawn_key: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, n: int) -> Clock:
+        """Return the clock of n lanes that no seed has been given yet."""
+        return cls(
+            t=np.zeros(n, dtype=np.int64),
+            episode=np.full(n, -1, dtype=np.int64),
+            user=np.zeros(n, dtype=np.int64),
+            ended=np.ones(n, dtype=np.bool_),
+            root=np.zeros(n, dtype=np.uint64),
+            number=np.zeros(n, dtype=np.int64),
+            noise_key=np.zeros(n, dtype=np.uint64),
+            spawn_key=np.zeros(n, dtype=np.uint64),
+        )
 
 
 def put_info(info: dict[str, Any], key: str, values: Any, mask: NDArray[np.bool_]) -> None:
@@ -45,10 +61,13 @@ def put_info(info: dict[str, Any], key: str, values: Any, mask: NDArray[np.bool_
 
 
 @jit
-def fill_keys(roots, numbers, lanes, keys):
-    """Give lanes the key of their seed and number."""
+def seed_lanes(clock, lanes, roots, numbers):
+    """Give lanes their seed and number, the key of both, and no episode yet."""
     for i in lanes:
-        keys[i] = lane_key(roots[i], numbers[i])
+        clock.root[i] = roots[i]
+        clock.number[i] = numbers[i]
+        clock.noise_key[i] = lane_key(roots[i], numbers[i])
+        clock.episode[i] = -1
 
 
 @jit

@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 
 from pgrpo_envs.base import WorldVectorEnv
 from pgrpo_envs.lanes import SLOT_REWARD
-from pgrpo_envs.ratings_world import RatingsScenario, World, build_world
+from pgrpo_envs.ratings_scenario import RatingsScenario
+from pgrpo_envs.ratings_world import World, build_world
 from pgrpo_envs.responses import gaussian
 from pgrpo_envs.single import WorldEnv
+from pgrpo_envs.turns import take_turns
 from pgrpo_rec._numba import jit
 from pgrpo_rec._random import normal
 from pgrpo_rec.datasets import RatingsTable
 
 
 class State(NamedTuple):
-    """Nothing: a visit is over at once."""
+    """What changes from visit to visit of a session."""
+
+    left: NDArray[np.bool_]  # (n, K): what can still be shown
 
 
 class RatingsVectorEnv(WorldVectorEnv):
@@ -121,28 +125,30 @@ class RatingsVectorEnv(WorldVectorEnv):
     # --- the visit -----------------------------------------------------------------------
 
     def action_mask(self) -> NDArray[np.bool_]:
-        """Return which items each lane's user can be shown, shape (n, K)."""
-        return self.world.available[self._clock.user]
+        """Return which items each lane's user can still be shown, shape (n, K)."""
+        return self.state.left.copy()
 
     def _visit_info(self) -> dict[str, NDArray[Any]]:
         info = super()._visit_info()
-        if self.scenario.mode == "observed":
+        if self.scenario.mode == "observed" or self.scenario.visits > 1:
             info["action_mask"] = self.action_mask().view(np.int8)
         return info
 
     def _check_available(self, actions: NDArray[np.int64]) -> None:
-        c, table = self._clock, self.table
         columns = actions.reshape(self.num_envs, -1)
         # Lanes whose episode has ended are only reset: whatever they are given is not shown.
-        right = self.world.available[c.user[:, None], columns] | c.ended[:, None]
+        right = np.take_along_axis(self.state.left, columns, axis=1) | self._clock.ended[:, None]
         if right.all():
             return
         lane, g = np.argwhere(~right)[0]
-        user, item = table.users[c.user[lane]], table.items[columns[lane, g]]
+        row, column = self._clock.user[lane], columns[lane, g]
+        user, item = str(self.table.users[row]), str(self.table.items[column])
+        why = f"user {user!r} did not rate item {item!r}, so nobody knows the reward"
+        if self.world.available[row, column]:
+            why = f"user {user!r} was shown item {item!r} before in this session"
         raise ValueError(
-            f"actions[{lane}]={columns[lane, g]} is not possible: user {str(user)!r} did not rate "
-            f"item {str(item)!r}, so nobody knows the reward; choose where info['action_mask'] is "
-            "1, as action_space.sample(mask) of a single environment does"
+            f"actions[{lane}]={column} is not possible: {why}; choose where info['action_mask'] "
+            "is 1, as action_space.sample(mask) of a single environment does"
         )
 
     def _layout(self) -> dict[str, slice]:
@@ -157,10 +163,13 @@ class RatingsVectorEnv(WorldVectorEnv):
         return -high, high
 
     def _allocate(self, n: int) -> State:
-        return State()
+        return State(left=np.repeat(self.world.available[:1], n, axis=0))
 
     def _spawn(self, lanes: NDArray[np.int64]) -> None:
-        """Nothing to set: all there is of a visit is the user."""
+        in_turn, clock = self.scenario.in_turn, self._clock
+        if in_turn is not None:
+            take_turns(clock, lanes, self.replicas, in_turn, self.n_users)
+        self.state.left[lanes] = self.world.available[clock.user[lanes]]
 
     def _observe(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
         m = self.profile_items.size
@@ -174,8 +183,11 @@ class RatingsVectorEnv(WorldVectorEnv):
         terminated: NDArray[np.bool_],
     ) -> dict[str, NDArray[Any]]:
         reward[:] = self._score(actions[:, None], np.zeros(1, dtype=np.int64))["reward"][:, 0]
-        self._observe(np.arange(self.num_envs), obs)
-        terminated[:] = True
+        lanes = np.arange(self.num_envs)
+        self._observe(lanes, obs)
+        terminated[:] = self._clock.t + 1 >= self.scenario.visits
+        # A session that is over keeps the mask of its last visit, which is never empty.
+        self.state.left[lanes, actions] &= terminated
         return {}
 
     def _score(
@@ -183,19 +195,19 @@ class RatingsVectorEnv(WorldVectorEnv):
     ) -> dict[str, NDArray[np.float64]]:
         reward = np.empty(actions.shape, dtype=np.float64)
         c, noise = self._clock, float(self.scenario.noise)
-        _answer(self.world.values, noise, c.noise_key, c.episode, c.user, actions, slots, reward)
+        _answer(self.world.values, noise, c, actions, slots, reward)
         return {"reward": reward}
 
     def _expected(self) -> NDArray[np.float64]:
-        return self.world.values[self._clock.user]
+        return np.where(self.state.left, self.world.values[self._clock.user], 0.0)
 
 
 class RatingsEnv(WorldEnv):
     """Real tastes: a user of a ratings table comes, and rates what is shown.
 
     ## Description
-    One visit an episode. The user is one of the table's, the items are the table's, and the
-    reward is what this user said of this item. Any table will do that
+    A user of the table comes for ``visits`` visits, one by default, and is shown one item of
+    the table a visit; the reward is what this user said of this item. Any table will do that
     `pgrpo_rec.datasets.read_ratings` reads; without one the shipped sample is used, which is
     generated. ``vector.describe()`` tells what was kept of a table and whose truth it is,
     ``vector.coverage`` how much users rated, by group.
@@ -206,15 +218,20 @@ class RatingsEnv(WorldEnv):
     gaps are filled by biases and a low-rank model, whose guesses are then the truth. That
     suits a test of speed or of code, less so one of fairness: such models draw users of a
     minority towards the majority, and it is refused where users rated too little.
+    A person who is asked again gives the same answer again: when users are drawn at random for
+    one visit each, a learner that remembers who said what is rewarded for it, as it hardly is
+    among live users. ``visits`` above 1 makes sessions in which no item is shown twice, and
+    ``in_turn=num_envs`` lets nobody come a second time before everyone has come, so that until
+    then no answer is asked for that was heard before.
     Logs of a deployed system (one shown item a row) are no such table: evaluate on them
     off-policy.
 
-    Presets: ``observed``, ``full``, ``profile``, ``completed``; ``ratings`` and other fields
-    can be given beside a preset.
+    Presets: ``observed``, ``full``, ``profile``, ``completed``, ``sessions`` (8 visits);
+    ``ratings`` and other fields can be given beside a preset.
 
     ## Action space
-    ``Discrete(K)``: the item to show. In mode ``observed`` it must be one where
-    ``info["action_mask"]`` is 1; draw with ``action_space.sample(info["action_mask"])``.
+    ``Discrete(K)``: the item to show. In mode ``observed`` and in sessions it must be one
+    where ``info["action_mask"]`` is 1; draw with ``action_space.sample(info["action_mask"])``.
 
     ## Observation space
     ``Box(-r, r, (m,), float32)`` with r the range of the ratings: the user's ratings of the
@@ -225,15 +242,17 @@ class RatingsEnv(WorldEnv):
     The rating, in the units of the table (votes are 1 and 0), plus ``noise`` if asked for.
 
     ## Starting state
-    A user drawn at random, all alike, from those kept.
+    A user drawn at random, all alike, from those kept; with ``in_turn`` the next one of an
+    order that the seed shuffles.
 
     ## Episode end
-    Always terminated after one step.
+    Terminated after ``visits`` visits.
 
     ## Information
-    ``user_id``, the row in ``vector.table.users``; in mode ``observed`` also ``action_mask``
-    (int8). With ``info_level="eval"`` also ``user_type``, ``expected_reward``,
-    ``best_expected_reward``. The type is the user's segment in the table (such as a party),
+    ``user_id``, the row in ``vector.table.users``; in mode ``observed`` and in sessions also
+    ``action_mask`` (int8), of what the user rated and was not shown yet in this session. With
+    ``info_level="eval"`` also ``user_type``, ``expected_reward``, ``best_expected_reward``
+    (among what can still be shown). The type is the user's segment in the table (such as a party),
     a cluster of profiles (``n_reference_groups``), or the same for everybody; other groups
     come with ``dataclasses.replace(table, segments=...)``.
 
@@ -259,12 +278,13 @@ class RatingsEnv(WorldEnv):
 
 
 @jit
-def _answer(values, noise, keys, episodes, users, actions, slots, rewards):
+def _answer(values, noise, clock, actions, slots, rewards):
     """Fill (n, G) rewards of candidates; each column draws its noise from a slot of its own."""
     for i in range(actions.shape[0]):
         for g in range(actions.shape[1]):
-            reward = values[users[i], actions[i, g]]
+            reward = values[clock.user[i], actions[i, g]]
             if noise > 0.0:
-                z = normal(keys[i], episodes[i], 0, SLOT_REWARD + slots[g])
+                slot = SLOT_REWARD + slots[g]
+                z = normal(clock.noise_key[i], clock.episode[i], clock.t[i], slot)
                 reward = gaussian(reward, noise, z)
             rewards[i, g] = reward

@@ -5,104 +5,23 @@ Shapes: U users, K items offered, m items of the profile, P groups.
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pgrpo_envs.completion import complete_ratings, holdout_error, least_ratings
-from pgrpo_envs.scenarios import Scenario, require
+from pgrpo_envs.ratings_scenario import RatingsScenario
+from pgrpo_envs.scenarios import require
 from pgrpo_rec._random import generator
-from pgrpo_rec.datasets import RatingsTable, load_sample_ratings, read_ratings
+from pgrpo_rec.datasets import RatingsTable, load_sample_ratings
 
-MODES = ("observed", "full", "completed")
 MOST_CELLS = 50_000_000  # users x items: 400 MB of ratings
 
 _PROFILE, _GROUPS, _COMPLETION, _ERROR = range(4)  # branches of the world's seed
-
-
-@dataclass(frozen=True)
-class RatingsScenario(Scenario):
-    """Parameters of `RatingsVectorEnv`.
-
-    Parameters
-    ----------
-    ratings : RatingsTable, str or path, optional
-        A table, or the file or folder that `pgrpo_rec.datasets.read_ratings` can read without
-        being told more; the sample that is shipped (generated, not real) by default.
-    mode : {"observed", "full", "completed"}, default="observed"
-        "observed": a user can be shown what that user rated (``info["action_mask"]``).
-        "full": the same without a mask, for tables in which every user rated every item.
-        "completed": a model guesses what is missing, and is the truth there; refused where
-        users rated too little for that (`pgrpo_envs.completion.least_ratings`).
-    max_items : int, optional, default=100
-        Offer only so many items, the most rated of the table; None offers all.
-    min_user_ratings : int, default=1
-        Leave out users who rated fewer of the items offered.
-    max_users : int, optional
-        Keep only so many of the users, drawn at random by ``world_seed``: fewer people come
-        by more often. None keeps all.
-    complete : bool, default=False
-        Leave out users who did not rate every item.
-    n_profile : int, default=0
-        m, further items that are never offered: the user's ratings of them are the
-        observation. They are drawn at random from the ``max_items + n_profile`` most rated.
-    n_reference_groups : int, default=0
-        If above 0, reports group users by k-means of their profiles, with so many clusters,
-        instead of by the table's segments. No rating that is ever a reward has a part in it.
-    noise : float, default=0
-        Standard deviation of what is added to each reward, in units of the ratings.
-    n_factors : int, default=4
-        Rank of the model of mode "completed".
-    ridge : float, default=10
-        Penalty of that model, in ratings of unit variance.
-    """
-
-    ratings: RatingsTable | str | os.PathLike[str] | None = None
-    mode: Literal["observed", "full", "completed"] = "observed"
-    max_items: int | None = 100
-    min_user_ratings: int = 1
-    max_users: int | None = None
-    complete: bool = False
-    n_profile: int = 0
-    n_reference_groups: int = 0
-    noise: float = 0.0
-    n_factors: int = 4
-    ridge: float = 10.0
-
-    PRESETS: ClassVar = {
-        "observed": {},
-        "full": {"mode": "full", "complete": True, "max_items": 8},
-        "profile": {"n_profile": 10, "n_reference_groups": 3},
-        "completed": {"mode": "completed"},
-    }
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if isinstance(self.ratings, (str, os.PathLike)):
-            object.__setattr__(self, "ratings", _read(self.ratings))
-        right = "a RatingsTable (see pgrpo_rec.datasets.read_ratings), a path, or None"
-        good = self.ratings is None or isinstance(self.ratings, RatingsTable)
-        require(good, "ratings", type(self.ratings).__name__, right)
-        require(self.mode in MODES, "mode", self.mode, f"one of {MODES}")
-        good = self.max_items is None or self.max_items >= 2
-        require(good, "max_items", self.max_items, "at least 2 items to choose from, or None")
-        least = self.min_user_ratings
-        require(least >= 1, "min_user_ratings", least, "at least 1, others could be shown nothing")
-        good = self.max_users is None or self.max_users >= 2
-        require(good, "max_users", self.max_users, "at least 2 users, or None")
-        for name in ("n_profile", "n_reference_groups", "noise", "n_factors"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        require(self.ridge > 0, "ridge", self.ridge, "above 0")
-        n_groups = self.n_reference_groups
-        right = "groups are made from profiles, set n_profile above 0"
-        require(n_groups == 0 or self.n_profile > 0, "n_reference_groups", n_groups, right)
 
 
 class World(NamedTuple):
@@ -162,15 +81,7 @@ def _choose(
     dense, order = part.to_dense(), rng.permutation(part.n_items)
     profile, offered = np.sort(order[:m]), np.sort(order[m:])
     n_rated = np.isfinite(dense[:, offered]).sum(axis=1)
-    users = n_rated >= s.min_user_ratings
-    right = (
-        f"{users.sum()} of {part.n_users:,} users rated so many of the {offered.size} items "
-        f"offered (the most that anyone rated are {n_rated.max()}), at least 2 users are needed"
-    )
-    require(int(users.sum()) >= 2, "min_user_ratings", s.min_user_ratings, right)
-    if s.max_users is not None and s.max_users < users.sum():
-        drawn = rng.choice(np.flatnonzero(users), s.max_users, replace=False)
-        users = np.isin(np.arange(users.size), drawn)
+    users = _who_can_come(s, n_rated, offered.size, rng)
     offered = offered[np.isfinite(dense[users][:, offered]).any(axis=0)]
     right = f"users are left with ratings of {offered.size} item, at least 2 are needed"
     require(offered.size >= 2, "max_items", s.max_items, right)
@@ -186,7 +97,30 @@ def _choose(
         name=table.name,
         source=table.source,
     )
+    right = f"no item is shown twice, and only {kept.n_items} are offered"
+    require(s.visits <= kept.n_items, "visits", s.visits, right)
+    right = f"at most as many as the {kept.n_users} users who can come"
+    require(s.in_turn is None or s.in_turn <= kept.n_users, "in_turn", s.in_turn, right)
     return kept, ratings, part.items[profile]
+
+
+def _who_can_come(
+    s: RatingsScenario, n_rated: NDArray[np.int64], n_offered: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which users rated enough of the items offered, ``max_users`` of them."""
+    name, least = "min_user_ratings", s.min_user_ratings
+    if s.mode != "completed" and s.visits > least:  # else a model knows all items
+        name, least = "visits", s.visits
+    users = n_rated >= least
+    right = (
+        f"{users.sum()} of {users.size:,} users rated so many of the {n_offered} items "
+        f"offered (the most that anyone rated are {n_rated.max()}), at least 2 users are needed"
+    )
+    require(int(users.sum()) >= 2, name, least, right)
+    if s.max_users is not None and s.max_users < users.sum():
+        drawn = rng.choice(np.flatnonzero(users), s.max_users, replace=False)
+        users = np.isin(np.arange(users.size), drawn)
+    return users
 
 
 def _centred(ratings: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -255,16 +189,3 @@ def _truth(
 @lru_cache(maxsize=1)
 def _sample() -> RatingsTable:
     return load_sample_ratings()
-
-
-def _read(path: str | os.PathLike[str]) -> RatingsTable:
-    """Read a table once for as long as its files do not change: equal tables share a world."""
-    place = Path(path)
-    files = [place] if place.is_file() else sorted(place.glob("*"))
-    stamps = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    return _read_once(str(place.absolute()), stamps)
-
-
-@lru_cache(maxsize=4)
-def _read_once(path: str, stamps: tuple[tuple[str, int, int], ...]) -> RatingsTable:
-    return read_ratings(path)
