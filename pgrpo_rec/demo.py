@@ -25,12 +25,23 @@ from pgrpo_rec.evaluation.statistics import Interval
 from pgrpo_rec.reports import draw_learning_curves, leaderboard
 
 N_LANES = 64  # visits a round
-MAX_USERS = 300  # of a ratings table, drawn anew for each seed: people must come back
-MAX_ITEMS = 50  # the most rated
-MIN_RATINGS = 20  # of these items, so that there is something to choose from
+MAX_USERS = 2500  # of a ratings table, drawn anew for each seed
+MAX_ITEMS = 100  # the most rated
+MIN_RATINGS = 16  # of these items, so that there is something to choose from
+MANY = 1000  # if so many people rated all items, the others, who chose what to rate, are left out
+PAST = 0.5  # of a person's ratings, told to everyone who competes before the first visit
+VISITS = 4  # of each person, to items that person was not asked about before
 LEARNED = "P-GRPO learned"  # told user ids: learns groups, and follows each person in them
 GROUPS, PERSON = "P-GRPO groups", "P-GRPO person"  # the same with only one of the two
 KNOWN, RANDOM, ONE = "P-GRPO known", "P-GRPO random", "P-GRPO one group"  # no user ids
+
+COMPARISONS = (
+    ("told who is here, over one group for all", LEARNED, ONE),
+    ("learned groups alone, over one group for all", GROUPS, ONE),
+    ("each person's own answers, over one group for all", PERSON, ONE),
+    ("groups on top of the person's own answers", LEARNED, PERSON),
+    ("random groups, over one group for all", RANDOM, ONE),
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,8 @@ class DemoPlan:
         File or folder of a ratings table; None for the shipped sample.
     n_seeds : int
     n_interactions : int
-        Answers heard by every contender in each world.
+        Answers heard by every contender in the simulated world; in a ratings table everyone
+        comes once.
     duplicates : {"error", "last", "mean"}
         What becomes of a second rating of the same item by the same user.
     """
@@ -55,10 +67,17 @@ class DemoPlan:
 
 
 def contenders(env: VectorEnv) -> list[Contender]:
-    """Return who competes in a world; known groups only where there are any."""
-    n = int(env.unwrapped.n_items)  # type: ignore[attr-defined]
+    """Return who competes in a world.
+
+    Known groups only where there are any; groups apart from the person only where a person
+    can be shown the same item again.
+    """
+    world: Any = env.unwrapped
+    n = int(world.n_items)
     grpo = {"advantage": "grpo", "group_size": 4, "solver": "adam"}
-    several = len(np.unique(env.unwrapped.user_types)) > 1  # type: ignore[attr-defined]
+    left_out = set() if len(np.unique(world.user_types)) > 1 else {KNOWN, RANDOM}
+    if getattr(world.scenario, "in_turn", None) is not None:
+        left_out |= {GROUPS, PERSON}
     everyone = [
         Contender(LEARNED, _maker(PGRPORecommender, n), "users"),
         Contender(GROUPS, _maker(PGRPORecommender, n, user_adaptation=False), "users"),
@@ -73,7 +92,7 @@ def contenders(env: VectorEnv) -> list[Contender]:
         Contender("uniform", _maker(Uniform, n)),
         Contender("oracle", lambda env, seed: Oracle(env)),
     ]
-    return [c for c in everyone if several or c.told not in ("true groups", "random groups")]
+    return [c for c in everyone if c.name not in left_out]
 
 
 def _maker(recommender: Any, n_items: int, **arguments: Any) -> Any:
@@ -100,21 +119,35 @@ def _simulated_world(seed: int) -> VectorEnv:
     )
 
 
-def real_task(table: RatingsTable, n_interactions: int) -> Task:
-    """Return the world of a ratings table, whose truth is what people really answered."""
+def real_task(table: RatingsTable) -> Task:
+    """Return the world of a ratings table, whose truth is what people really answered.
+
+    A part of everyone's ratings is the past, a log that all contenders learn from. Then
+    everyone comes once, for a few visits, and is asked nothing twice: what was said of one
+    item can only help with others.
+    """
     make = partial(_real_world, table)
-    world = make(0).unwrapped
-    return Task(table.name, make, n_interactions, tuple(world.group_names))  # type: ignore[attr-defined]
+    world: Any = make(0).unwrapped
+    names = tuple(world.group_names)
+    return Task(table.name, make, world.n_users * world.scenario.visits, names)
 
 
 def _real_world(table: RatingsTable, seed: int) -> VectorEnv:
+    offered = table.restrict(max_items=MAX_ITEMS)
+    n_rated = np.bincount(offered.user_index, minlength=offered.n_users)
+    least = min(MIN_RATINGS, offered.n_items // 2)
+    n_lanes = int(np.clip((n_rated >= least).sum() // 2, 1, N_LANES))
     return gym.make_vec(
         "pgrpo_envs/Ratings-v0",
-        num_envs=N_LANES,
+        num_envs=n_lanes,
         ratings=table,
         max_items=MAX_ITEMS,
         max_users=MAX_USERS,
-        min_user_ratings=min(MIN_RATINGS, table.n_items // 2),
+        complete=bool((n_rated == offered.n_items).sum() >= MANY),
+        min_user_ratings=least,
+        past=PAST,
+        visits=min(VISITS, least - int(PAST * least)),
+        in_turn=n_lanes,
         world_seed=seed,
     )
 
@@ -192,7 +225,7 @@ def plan_tasks(plan: DemoPlan) -> list[Task]:
     table = load_sample_ratings()
     if plan.ratings is not None:
         table = read_ratings(plan.ratings, duplicates=plan.duplicates)
-    return [simulated_task(plan.n_interactions), real_task(table, plan.n_interactions)]
+    return [simulated_task(plan.n_interactions), real_task(table)]
 
 
 def run_demo(
@@ -234,11 +267,6 @@ def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Consol
         highlight=(LEARNED, KNOWN, "Thompson sampling", "LinTS"),
         path=figure,
     )
-    console.print(
-        "\nRatings are replayed: asked again, a person gives the same answer again. Remembering "
-        "persons therefore pays more here than in life.",
-        highlight=False,
-    )
     console.print(f"Tables and the figure are in {folder}/", highlight=False)
     return summary
 
@@ -248,16 +276,13 @@ def verdict(parts: pd.DataFrame, task: str) -> str:
     whole = compare(parts, task, LEARNED, ONE)
     if np.isnan(whole.low):
         return "One seed says nothing of the spread: no verdict."
+    ran = set(parts.loc[parts["task"] == task, "contender"])
     lines = [
-        "Reward a visit, seed by seed, with 95 % intervals:",
-        _gain("told who is here, over one group for all", whole),
-        _gain("learned groups alone, over one group for all", compare(parts, task, GROUPS, ONE)),
-        _gain(
-            "each person's own answers, over one group for all", compare(parts, task, PERSON, ONE)
-        ),
-        _gain("groups on top of the person's own answers", compare(parts, task, LEARNED, PERSON)),
+        _gain(what, compare(parts, task, contender, rival))
+        for what, contender, rival in COMPARISONS
+        if {contender, rival} <= ran
     ]
-    return "\n".join(lines)
+    return "\n".join(["Reward a visit, seed by seed, with 95 % intervals:", *lines])
 
 
 def _gain(what: str, gain: Interval) -> str:
@@ -274,7 +299,7 @@ def _opening(plan: DemoPlan, tasks: list[Task]) -> str:
     if plan.ratings is not None:
         real = plan.ratings
     return (
-        f"P-GRPO next to bandits, {plan.n_seeds} seeds, {plan.n_interactions:,} answers each\n"
+        f"P-GRPO next to bandits, {plan.n_seeds} seeds\n"
         f"  1. {tasks[0].name}: hidden groups of 70, 20 and 10 % with conflicting tastes,\n"
         f"     unequal reward scales and base rates\n"
         f"  2. ratings: {real}"

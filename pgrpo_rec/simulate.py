@@ -15,6 +15,7 @@ import pandas as pd
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import ArrayLike, NDArray
 
+from pgrpo_rec._random import generator
 from pgrpo_rec.progress import progress_bar
 
 COLUMNS = (
@@ -29,6 +30,7 @@ COLUMNS = (
     "uniform_reward",
     "regret",
 )
+_PAST = 31  # branch of the seed that shuffles a log
 
 
 def simulate(
@@ -39,6 +41,7 @@ def simulate(
     seed: int,
     clusters: ArrayLike | None = None,
     identify: bool = True,
+    past: pd.DataFrame | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Let a recommender serve a world and learn from it, round by round.
@@ -61,6 +64,11 @@ def simulate(
     identify : bool, default=True
         Tell the recommender the user ids where the world gives them and ``clusters`` does
         not stand for them.
+    past : pandas.DataFrame, optional
+        A log to learn from before the first visit, one answer a row: ``user``, ``action``,
+        ``reward``, ``propensity``. It is told as the visits will be, in rounds as large as
+        theirs and in an order drawn by ``seed``; candidates of one visit are answers of one
+        user. For worlds whose observation says nothing, as the log holds none.
     progress : bool, default=False
         Show a progress bar.
 
@@ -98,6 +106,8 @@ def simulate(
     telling = None if clusters is None else np.asarray(clusters)
     n_rounds = -(-n_interactions // (vector.num_envs * group_size))
     obs, info = vector.reset(seed=seed)
+    if past is not None and len(past) > 0:
+        learn_past(recommender, vector, past, group_size, telling, identify, seed)
     rows: list[_Round] = []
     with progress_bar("simulate", n_rounds, show=progress) as move:
         for number in range(n_rounds):
@@ -118,6 +128,38 @@ def _vector(env: VectorEnv | gym.Env) -> VectorEnv:
             "autoreset_mode=AutoresetMode.SAME_STEP"
         )
     return env
+
+
+def learn_past(
+    recommender: Any,
+    env: VectorEnv,
+    past: pd.DataFrame,
+    group_size: int,
+    clusters: NDArray[Any] | None,
+    identify: bool,
+    seed: int,
+) -> None:
+    """Teach a log in rounds of as many answers as a round of visits has."""
+    if not _tells_nothing(env):
+        raise ValueError(
+            "past= needs a world whose observation is a constant: it holds no features"
+        )
+    turn = past.groupby("user").cumcount() // group_size
+    whole = past[turn < past.groupby("user")["user"].transform("size") // group_size]
+    visits = whole.groupby(["user", turn[whole.index]], sort=True).ngroup().to_numpy()
+    places = generator(seed, _PAST).permutation(visits.max(initial=0) + 1)[visits]
+    log = whole.iloc[np.argsort(places, kind="stable")]
+    n_rows = env.num_envs * group_size
+    for first in range(0, len(log), n_rows):
+        part = log.iloc[first : first + n_rows]
+        told = _who({"user_id": part["user"].to_numpy()}, clusters, identify)
+        recommender.partial_fit(
+            None if told else np.ones((len(part), 1)),
+            part["reward"].to_numpy(),
+            actions=part["action"].to_numpy(),
+            propensities=part["propensity"].to_numpy(),
+            **told,
+        )
 
 
 class _Round(NamedTuple):

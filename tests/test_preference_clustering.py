@@ -50,6 +50,14 @@ def fitted(seed=0, n=20_000, kind="binary", **arguments):
     return world, PreferenceClustering(random_state=0, **arguments).fit(None, rewards, **log)
 
 
+def test_totals_are_the_sums_of_the_members():
+    _, clustering = fitted(kind="real")
+    parts = (clustering.count_, clustering.sum_, clustering.sumsq_)
+    for total, part in zip(clustering.totals(), parts, strict=True):
+        for p in range(clustering.n_clusters_):
+            assert_allclose(total[p], part[clustering.labels_ == p].sum(axis=0), rtol=1e-9)
+
+
 # --- what it finds -------------------------------------------------------------------------
 
 

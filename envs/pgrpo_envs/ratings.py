@@ -68,6 +68,23 @@ class RatingsVectorEnv(WorldVectorEnv):
         return self.world.group_names
 
     @property
+    def past(self) -> pd.DataFrame:
+        """What users answered before: ``user``, ``action``, ``reward``, ``propensity``.
+
+        The items were drawn at random from those that the user rated, so the propensity is one
+        over their number. `pgrpo_rec.simulate` takes it as ``past=``.
+        """
+        user, action = np.nonzero(self.world.past)
+        n_rated = np.isfinite(self.table.to_dense()).sum(axis=1)
+        columns = {
+            "user": user,
+            "action": action,
+            "reward": self.world.values[user, action],
+            "propensity": 1.0 / n_rated[user],
+        }
+        return pd.DataFrame(columns)
+
+    @property
     def is_completed(self) -> bool:
         """Whether a part of the truth is what a model guesses."""
         return self.scenario.mode == "completed" and not self.table.is_dense
@@ -130,7 +147,8 @@ class RatingsVectorEnv(WorldVectorEnv):
 
     def _visit_info(self) -> dict[str, NDArray[Any]]:
         info = super()._visit_info()
-        if self.scenario.mode == "observed" or self.scenario.visits > 1:
+        s = self.scenario
+        if s.mode == "observed" or s.visits > 1 or s.past > 0.0:
             info["action_mask"] = self.action_mask().view(np.int8)
         return info
 
@@ -144,6 +162,8 @@ class RatingsVectorEnv(WorldVectorEnv):
         row, column = self._clock.user[lane], columns[lane, g]
         user, item = str(self.table.users[row]), str(self.table.items[column])
         why = f"user {user!r} did not rate item {item!r}, so nobody knows the reward"
+        if self.world.past[row, column]:
+            why = f"user {user!r} rated item {item!r} in the past, before any visit"
         if self.world.available[row, column]:
             why = f"user {user!r} was shown item {item!r} before in this session"
         raise ValueError(
@@ -222,7 +242,8 @@ class RatingsEnv(WorldEnv):
     one visit each, a learner that remembers who said what is rewarded for it, as it hardly is
     among live users. ``visits`` above 1 makes sessions in which no item is shown twice, and
     ``in_turn=num_envs`` lets nobody come a second time before everyone has come, so that until
-    then no answer is asked for that was heard before.
+    then no answer is asked for that was heard before. ``past`` sets a share of each user's
+    ratings aside as a log (``vector.past``) to learn from before the first visit.
     Logs of a deployed system (one shown item a row) are no such table: evaluate on them
     off-policy.
 

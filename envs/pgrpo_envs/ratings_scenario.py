@@ -46,6 +46,9 @@ class RatingsScenario(Scenario):
         everyone has come (`pgrpo_envs.turns`); set it to the number of lanes. Lanes beyond L
         serve people who come in other lanes too, and lanes that are given a list of seeds have
         an order of their own each. None draws users at random.
+    past : float, default=0
+        Share of each user's ratings, in [0, 1), that are a log of the past: drawn at random
+        by ``world_seed``, rounded down, never offered, read from ``vector.past``.
     n_profile : int, default=0
         m, further items that are never offered: the user's ratings of them are the
         observation. They are drawn at random from the ``max_items + n_profile`` most rated.
@@ -68,6 +71,7 @@ class RatingsScenario(Scenario):
     complete: bool = False
     visits: int = 1
     in_turn: int | None = None
+    past: float = 0.0
     n_profile: int = 0
     n_reference_groups: int = 0
     noise: float = 0.0
@@ -101,6 +105,7 @@ class RatingsScenario(Scenario):
         least = self.min_user_ratings
         require(least >= 1, "min_user_ratings", least, "at least 1, others could be shown nothing")
         require(self.visits >= 1, "visits", self.visits, "at least 1")
+        require(0.0 <= self.past < 1.0, "past", self.past, "at least 0 and below 1")
         for name in ("n_profile", "n_reference_groups", "noise", "n_factors"):
             value = getattr(self, name)
             require(value >= 0, name, value, "0 or more")

@@ -21,7 +21,7 @@ from pgrpo_rec.datasets import RatingsTable, load_sample_ratings
 
 MOST_CELLS = 50_000_000  # users x items: 400 MB of ratings
 
-_PROFILE, _GROUPS, _COMPLETION, _ERROR = range(4)  # branches of the world's seed
+_PROFILE, _GROUPS, _COMPLETION, _ERROR, _PAST = range(5)  # branches of the world's seed
 
 
 class World(NamedTuple):
@@ -31,6 +31,7 @@ class World(NamedTuple):
     user_types: NDArray[np.int64]  # (U,)
     values: NDArray[np.float64]  # (U, K), 0 where not available
     available: NDArray[np.bool_]  # (U, K)
+    past: NDArray[np.bool_]  # (U, K): rated before, told as a log, not available
     profiles: NDArray[np.float32]  # (U, m), centred by user, 0 where not rated
     profile_ratings: NDArray[np.float64]  # (U, m), NaN where not rated
     profile_items: NDArray[Any]  # (m,), labels
@@ -49,12 +50,14 @@ def build_world(s: RatingsScenario, world_seed: int) -> World:
     with threadpool_limits(1):  # sums over threads would depend on their number
         user_types, names = _groups(s, part, profiles, world_seed)
         values, errors = _truth(s, ratings, user_types, world_seed)
-    available = np.isfinite(values)
+    past = _draw_past(s.past, np.isfinite(ratings), generator(world_seed, _PAST))
+    available = np.isfinite(values) & ~past
     return World(
         n_items=part.n_items,
         user_types=user_types,
-        values=np.where(available, values, 0.0),
+        values=np.nan_to_num(values),
         available=available,
+        past=past,
         profiles=profiles.astype(np.float32),
         profile_ratings=profile_ratings,
         profile_items=profile_items,
@@ -112,15 +115,27 @@ def _who_can_come(
     if s.mode != "completed" and s.visits > least:  # else a model knows all items
         name, least = "visits", s.visits
     users = n_rated >= least
+    if s.mode != "completed":
+        users &= n_rated - np.floor(s.past * n_rated) >= s.visits
     right = (
         f"{users.sum()} of {users.size:,} users rated so many of the {n_offered} items "
-        f"offered (the most that anyone rated are {n_rated.max()}), at least 2 users are needed"
+        f"offered (the most that anyone rated are {n_rated.max()}, of which past={s.past:g} is "
+        "no more to be asked), at least 2 users are needed"
     )
     require(int(users.sum()) >= 2, name, least, right)
     if s.max_users is not None and s.max_users < users.sum():
         drawn = rng.choice(np.flatnonzero(users), s.max_users, replace=False)
         users = np.isin(np.arange(users.size), drawn)
     return users
+
+
+def _draw_past(
+    share: float, rated: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which ratings are of the past: for each user a share, drawn at random."""
+    order = np.where(rated, rng.random(rated.shape), 2.0).argsort(axis=1, kind="stable")
+    place = order.argsort(axis=1, kind="stable")
+    return place < np.floor(share * rated.sum(axis=1, keepdims=True))
 
 
 def _centred(ratings: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -110,6 +110,19 @@ def value_vectors(statistics: Statistics, shrunk: Shrinkage) -> np.ndarray:
 
 
 @jit
+def totals_by_cluster(statistics: Statistics, labels: np.ndarray, totals: np.ndarray) -> None:
+    """Add users' number, sum and sum of squares to ``totals`` (3, P, K) of their clusters."""
+    counts, mean, m2 = statistics
+    for u in range(counts.shape[0]):
+        p = labels[u]
+        for k in range(counts.shape[1]):
+            total = counts[u, k] * mean[u, k]
+            totals[0, p, k] += counts[u, k]
+            totals[1, p, k] += total
+            totals[2, p, k] += m2[u, k] + total * mean[u, k]
+
+
+@jit
 def softmax_row(scores: np.ndarray, u: int) -> float:
     """Turn one row of log scores into probabilities; return the log of their sum."""
     top = scores[u].max()

@@ -26,7 +26,7 @@ from pgrpo_rec.clustering.mixture import (
     match_labels,
     reordered,
 )
-from pgrpo_rec.clustering.statistics import Statistics, fold
+from pgrpo_rec.clustering.statistics import Statistics, fold, totals_by_cluster
 from pgrpo_rec.clustering.users import UserStatistics, is_binary
 from pgrpo_rec.estimators.parameters import check_choice, check_number
 from pgrpo_rec.interactions import check_rewards
@@ -66,7 +66,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     n_init : int, default=3
         Fresh starts of each number of clusters, beside splits of the smaller fit and the
         fit before.
-    tol : float, default=1e-6
+    tol : float, default=1e-5
         EM stops when a pass gains less, in log-likelihood per user.
     max_iter : int, default=300
         EM passes at most.
@@ -130,7 +130,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         method: str = "mixture",
         items: int | ArrayLike | None = None,
         n_init: int = 3,
-        tol: float = 1e-6,
+        tol: float = 1e-5,
         max_iter: int = 300,
         refit_factor: float = 2.0,
         min_feedback: int = 1000,
@@ -294,6 +294,14 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         moments = self._of.of_users(as_labels("users", users))
         count = moments.counts.astype(np.float64)
         return count, count * moments.mean
+
+    def totals(self) -> Floats:
+        """Return number, sum and sum of squares of the rewards by cluster, shape (3, P, K)."""
+        check_is_fitted(self, "users_")
+        totals = np.zeros((3, self.n_clusters_, self.actions_.size))
+        labels = self._resp[: self.users_.size].argmax(axis=1)
+        totals_by_cluster(self._of.everybody(), labels, totals)
+        return totals
 
     # --- how -----------------------------------------------------------------------------
 

@@ -195,11 +195,7 @@ class Natural:
         """Sum all answers up anew, by the clusters that users are in now."""
         clustering, sums = audience.clustering, self.sums
         if self.n_columns == 1:
-            for p in range(sums.heard.shape[0]):
-                members = clustering.labels_ == p
-                sums.heard[p] = clustering.count_[members].sum(axis=0)
-                sums.moment[p, :, 0] = clustering.sum_[members].sum(axis=0)
-                sums.square[p] = clustering.sumsq_[members].sum(axis=0)
+            sums.heard[:], sums.moment[:, :, 0], sums.square[:] = clustering.totals()
             sums.gram[:, :, 0, 0] = sums.heard
             return
         for kept in self._kept:
