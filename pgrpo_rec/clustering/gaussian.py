@@ -40,8 +40,8 @@ LOG_TWO_PI = math.log(2.0 * math.pi)
 COUNT_CAP = 1024  # sigma^2 / n of a longer run is taken at this n: tau^2 rules there anyway
 VARIANCE_SPREAD = 1.0  # prior standard deviation of items' log variances around the cluster's
 CENTRE_SPREAD = 10.0  # the same of the clusters' log variances around that of all rewards
-PERSON_USERS = 2.0  # so many users is the prior of the levels' variance worth ...
-PERSON_SHARE = 0.05  # ... which expects it at this share of the variance of all rewards
+PERSON_USERS = 300.0  # so many users is the prior of the levels' variance worth ...
+PERSON_SHARE = 0.001  # ... which expects next to none, a share of that of all rewards
 
 
 class Parameters(NamedTuple):
