@@ -56,7 +56,9 @@ def simulate(
         steps that only reset would be learned as answers.
     n_interactions : int
         Answers to hear, at least 1; the last round is finished. Candidates count singly,
-        so that methods with and without them get the same number of answers.
+        so that methods with and without them get the same number of answers. Where a log is
+        replayed (``info["accepted"]``) visits are counted: what the log rejects says nothing,
+        and is neither learned from nor returned.
     seed : int
         Of the world's noise. The recommender's randomness is its own ``random_state``.
     clusters : array, shape (U,), optional
@@ -203,11 +205,29 @@ def _serve(
         obs, _, _, _, info = env.step(candidates[:, 0])
     else:
         obs, rewards, _, _, info = env.step(shown)
-    recommender.partial_fit(features, rewards, actions=shown, propensities=propensity, **told)
+    heard = np.repeat(_accepted(info, env.num_envs), group_size)
+    if heard.any():
+        recommender.partial_fit(
+            None if features is None else features[heard],
+            rewards[heard],
+            actions=shown[heard],
+            propensities=propensity[heard],
+            **{key: values[heard] for key, values in told.items()},
+        )
     types = getattr(world, "user_types", None)
     user_type = np.full(user.size, -1) if types is None else types[user]
     rounds = np.full(user.size, number)
-    return _Round(rounds, user, user_type, shown, propensity, rewards, *truth), obs, info
+    columns = (rounds, user, user_type, shown, propensity, rewards, *truth)
+    return _Round(*(column[heard] for column in columns)), obs, info
+
+
+def _accepted(info: dict[str, Any], n: int) -> NDArray[np.bool_]:
+    """Return which answers were heard: all, unless a log is replayed that rejects some."""
+    accepted = np.ones(n, dtype=np.bool_)
+    for told in (info, info.get("final_info", {})):
+        if "accepted" in told:
+            accepted &= ~told["_accepted"] | (told["accepted"] == 1)
+    return accepted
 
 
 def _who(

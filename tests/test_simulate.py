@@ -169,6 +169,47 @@ def test_masks_of_the_world_are_honoured(tmp_path):
     assert_allclose(rated[table["user"], table["action"]], table["expected_reward"])
 
 
+@pytest.mark.parametrize("kind", ["vector", "single"])
+def test_what_a_log_rejects_is_neither_learned_nor_returned(kind):
+    """The recommender hears exactly the rows of the log in which its item was shown."""
+    users, items = np.divmod(np.arange(200), 4)
+    log = pd.DataFrame({"user": users % 9, "item": items, "reward": 10.0 + np.arange(200)})
+    log["propensity"] = 0.25
+    env = world("Ratings", n=8, mode="logged", log=log, in_turn=8)
+    if kind == "single":
+        env = gym.make("pgrpo_envs/Ratings-v0", mode="logged", log=log)
+    spy = Spy(4, random_state=0)
+    table = simulate(spy, env, 200, seed=0)
+    assert 20 < len(table) < 90
+    assert table["reward"].is_unique
+    row = (table["reward"] - 10).astype(int)
+    assert_array_equal(table["user"], log["user"][row])
+    assert_array_equal(table["action"], log["item"][row])
+    truth = ["expected_reward", "best_reward", "uniform_reward", "regret"]
+    assert table[truth].isna().all().all()
+    learned = [told for verb, _, told in spy.calls if verb == "partial_fit"]
+    assert all(told["y"].size > 0 for told in learned)
+    for key, column in (("y", "reward"), ("actions", "action"), ("users", "user")):
+        assert_array_equal(np.concatenate([told[key] for told in learned]), table[column])
+    assert (np.concatenate([told["propensities"] for told in learned]) == 0.25).all()
+
+
+def test_a_log_that_accepts_nothing_returns_no_rows():
+    log = pd.DataFrame({"user": 0, "item": np.arange(50) % 2, "reward": 1.0, "propensity": 0.5})
+    env = gym.make("pgrpo_envs/Ratings-v0", mode="logged", log=log)
+    env.reset(seed=0)
+    shown = env.unwrapped.vector.table.item_index[env.unwrapped.vector.state.row[0]]
+
+    class Never(Spy):
+        def recommend(self, X, n_items=1, **told):
+            items, propensities = super().recommend(X, n_items, **told)
+            return np.full_like(items, 1 - shown), propensities
+
+    spy = Never(2, random_state=0)
+    assert simulate(spy, env, 1, seed=0).shape == (0, len(COLUMNS))
+    assert [verb for verb, _, _ in spy.calls] == ["recommend"]
+
+
 def test_candidates_of_one_visit_are_all_answered():
     """Four rows a visit, of the same user and best reward; answers count singly."""
     rec = PGRPORecommender(12, advantage="grpo", group_size=4, solver="adam", random_state=0)

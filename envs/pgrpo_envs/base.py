@@ -1,343 +1,111 @@
-"""What all worlds share: lanes of users, seeds, episode ends.
+"""What all simulated worlds share: the truth, and answers to what was not shown.
 
 A world is written once, as a `WorldVectorEnv`: one call steps all lanes in compiled code. The
-single environment (`pgrpo_envs.single`) is that same world with one lane. What a world must say of
-itself is in `pgrpo_envs.hooks`, what simulators can do beyond live users in
-`pgrpo_envs.privileges`; everything Gymnasium asks for is here.
-
-Randomness is counter-based (`pgrpo_rec._random`): ``reset(seed=s)`` gives lane i the key of
-(s, i), and every draw is keyed by (lane key, episode, t, slot). ``world_seed`` builds items
-and users and has no part in it.
+single environment (`pgrpo_envs.single`) is that same world with one lane. Nothing here exists with
+live users or in a log (`pgrpo_envs.served`), and no learner of ours needs it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode
-from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from pgrpo_envs.hooks import cached_world, protect
-from pgrpo_envs.lanes import Clock, begin_episodes, close_step, put_info, seed_lanes
-from pgrpo_envs.privileges import PrivilegedVectorEnv
-from pgrpo_envs.rendering import Diary, draw_frame, write_text
-from pgrpo_envs.scenarios import Scenario, require, require_whole
-
-InfoLevel = Literal["basic", "eval"]
+from pgrpo_envs.lanes import SLOT_CANDIDATE
+from pgrpo_envs.scenarios import require
+from pgrpo_envs.served import ServedVectorEnv
 
 
-class WorldVectorEnv(PrivilegedVectorEnv):
-    """Many users of one world, stepped together.
+class WorldVectorEnv(ServedVectorEnv):
+    """A world that can be asked for the truth, and be taken back to where it was.
 
-    Parameters
-    ----------
-    num_envs : int, default=1
-        n, the number of lanes: users served at the same time.
-    preset : str, optional
-        A named scenario of this world.
-    scenario : Scenario, optional
-        A scenario of one's own, in place of a preset.
-    world_seed : int, default=0
-        Builds items, users and groups. ``reset(seed=)`` drives the noise only.
-    autoreset_mode : AutoresetMode or str, default=SAME_STEP
-        With SAME_STEP a user who leaves is replaced at once and no dummy row is ever
-        returned; the last observation of the episode is ``info["final_obs"]``.
-    info_level : {"basic", "eval"}, default="basic"
-        "eval" adds the truth (``user_type``, ``expected_reward``,
-        ``best_expected_reward``) to ``info``. Never train on it.
-    reveal_user_type : bool, default=False
-        Append the true group to the observation, one-hot.
-    replicas : int, default=1
-        Lanes ``iG .. (i+1)G - 1`` follow the same user from the same start with noise of
-        their own. A privilege of simulators.
-    max_episode_steps : int, optional
-        Truncate episodes after so many steps, if the scenario's horizon is not sooner.
-    render_mode : {"ansi", "rgb_array"}, optional
-    **changes
-        Single fields of the scenario.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of its range; the message names it and what would be right.
+    Its arguments are those of `pgrpo_envs.served.ServedVectorEnv`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        *,
-        preset: str | None = None,
-        scenario: Scenario | None = None,
-        world_seed: int = 0,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-        info_level: InfoLevel = "basic",
-        reveal_user_type: bool = False,
-        replicas: int = 1,
-        max_episode_steps: int | None = None,
-        render_mode: str | None = None,
-        **changes: Any,
-    ) -> None:
-        num_envs = require_whole(num_envs, "num_envs", 1)
-        replicas = require_whole(replicas, "replicas", 1)
-        require(info_level in ("basic", "eval"), "info_level", info_level, "'basic' or 'eval'")
-        right = f"it must divide num_envs={num_envs}"
-        require(num_envs % replicas == 0, "replicas", replicas, right)
-        right = "it must be True or False"
-        require(isinstance(reveal_user_type, bool), "reveal_user_type", reveal_user_type, right)
-        values = [mode.value for mode in AutoresetMode]
-        good = isinstance(autoreset_mode, AutoresetMode) or autoreset_mode in values
-        require(good, "autoreset_mode", autoreset_mode, f"an AutoresetMode, or one of {values}")
-        modes = self.metadata["render_modes"]
-        require(
-            render_mode in (None, *modes), "render_mode", render_mode, f"one of {modes} or None"
-        )
-        if scenario is None:
-            scenario = self.scenario_class.preset(preset, **changes)
-        elif preset is not None or changes:
-            raise ValueError("give either scenario= or preset= with single fields, not both")
-        right = f"a {self.scenario_class.__name__}"
-        require(isinstance(scenario, self.scenario_class), "scenario", scenario, right)
-        self.num_envs = num_envs
-        self.scenario = scenario
-        self.world_seed = require_whole(world_seed, "world_seed", 0)
-        self.info_level = info_level
-        self.reveal_user_type = reveal_user_type
-        self.replicas = replicas
-        self.render_mode = render_mode
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-
-        self.world = cached_world(type(self).build, scenario, self.world_seed)
-        limit = np.inf
-        if max_episode_steps not in (None, -1):  # Gymnasium writes -1 for none
-            limit = require_whole(max_episode_steps, "max_episode_steps", 1)
-        # Observed time counts by the horizon alone: `make` hides its limit from the world.
-        self.horizon = float(self._horizon())
-        self._limit = min(self.horizon, float(limit))
-        self.state = self._allocate(num_envs)
-        self._clock: Any = Clock.of(num_envs)
-        self._started = False
-
-        self._n_features = sum(columns.stop - columns.start for columns in self._layout().values())
-        self.single_observation_space = self._single_observation_space()
-        self._width = self.single_observation_space.shape[0]
-        self.single_action_space = self._single_action_space()
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._action_shape = self.single_action_space.shape or ()
-        self._diary = Diary(self.n_groups, self.n_items) if render_mode is not None else None
-
-    # --- Gymnasium -----------------------------------------------------------------------
-
-    def reset(
-        self,
-        *,
-        seed: int | list[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin new episodes.
+    def expected_reward(self, actions: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return the exact expected reward of the present visits.
 
         Parameters
         ----------
-        seed : int or list of int, optional
-            An int gives every lane a stream of its own. A list gives lane i what lane 0 gets
-            from ``seed[i]``, as `gymnasium.vector.SyncVectorEnv` does. Without a seed the
-            streams go on: the next episode is a new one.
-        options : dict, optional
-            ``{"reset_mask": bool array (n,)}`` resets only those lanes.
+        actions : ndarray of int64, shape (n,) or (n, G), optional
+            Items to look at; all of them by default.
 
         Returns
         -------
-        observation : ndarray of float32, shape (n, D)
-        info : dict
+        ndarray of float64, shape (n, K), or the shape of ``actions``
         """
-        lanes = self._lanes_to_reset(options)
-        self._seed_lanes(seed, lanes)
-        self._begin(lanes)
-        obs = self._empty_observation()
-        self._write_observation(np.arange(self.num_envs), obs)
-        chosen = np.zeros(self.num_envs, dtype=np.bool_)
-        chosen[lanes] = True
-        info: dict[str, Any] = {}
-        for key, values in self._visit_info().items():
-            put_info(info, key, values, chosen)
-        return obs, info
+        values = self._expected()
+        if actions is None:
+            return values
+        actions = self._checked(actions, (self.num_envs, *np.shape(actions)[1:2]))
+        columns = actions.reshape(self.num_envs, -1)
+        return np.take_along_axis(values, columns, axis=1).reshape(np.shape(actions))
 
-    def step(
-        self, actions: NDArray[np.int64]
-    ) -> tuple[
-        NDArray[np.float32],
-        NDArray[np.float64],
-        NDArray[np.bool_],
-        NDArray[np.bool_],
-        dict[str, Any],
-    ]:
-        """Show every lane's user one item (or one slate) and hear the answers.
+    def best_expected_reward(self) -> NDArray[np.float64]:
+        """Return the expected reward of each lane's best available action, shape (n,)."""
+        return np.where(self.action_mask(), self._expected(), -np.inf).max(axis=1)
+
+    def uniform_expected_reward(self) -> NDArray[np.float64]:
+        """Return the expected reward of an available action drawn at random, shape (n,)."""
+        mask = self.action_mask()
+        return np.where(mask, self._expected(), 0.0).sum(axis=1) / mask.sum(axis=1)
+
+    def oracle_action(self) -> NDArray[np.int64]:
+        """Return each lane's best available action for the present visit, shape (n,)."""
+        return np.where(self.action_mask(), self._expected(), -np.inf).argmax(axis=1)
+
+    def score(
+        self, actions: NDArray[np.int64], *, common_noise: bool = False
+    ) -> dict[str, NDArray[np.float64]]:
+        """Hear what users would answer to candidates, without showing any.
+
+        Nothing changes: neither users nor random streams. Candidate 0 gets exactly the
+        answer that `step` would give.
+
+        Parameters
+        ----------
+        actions : ndarray of int64, shape (n, G) (slates: (n, G, S))
+        common_noise : bool, default=False
+            Use the same random number for all candidates of a user.
 
         Returns
         -------
-        observation : ndarray of float32, shape (n, D)
-        reward : ndarray of float64, shape (n,)
-        terminated, truncated : ndarray of bool, shape (n,)
-        info : dict
+        dict
+            ``"reward"`` of shape (n, G), and what else the world knows, such as ``"cost"``.
+        """
+        actions = np.asarray(actions)
+        right = (self.num_envs, actions.shape[1] if actions.ndim > 1 else 1)
+        actions = self._checked(actions, (*right, *self._action_shape))
+        self._check_may_step()
+        slots = np.zeros(right[1], dtype=np.int64)
+        if not common_noise:
+            slots[1:] = SLOT_CANDIDATE + np.arange(1, right[1])
+        return self._score(actions, slots)
+
+    def get_state(self) -> list[NDArray[Any]]:
+        """Return a copy of everything that changes, to be given back to `set_state`."""
+        return [array.copy() for array in (*self._clock, *self.state)]
+
+    def set_state(self, state: list[NDArray[Any]]) -> None:
+        """Go back to where `get_state` was called.
 
         Raises
         ------
-        RuntimeError
-            Before the first `reset`, or, with autoreset disabled, after an episode ended.
         ValueError
-            If actions have a wrong shape or are out of range; nothing has changed then.
+            If the arrays are not of the shapes that `get_state` returns here.
         """
-        actions = self._checked(actions, (self.num_envs, *self._action_shape))
-        self._check_may_step()
-        waiting = self._clock.ended.copy()  # NEXT_STEP: these lanes are only reset
-        told = self._truth(actions) if self.info_level == "eval" else {}
-        obs = self._empty_observation()
-        reward = np.empty(self.num_envs, dtype=np.float64)
-        terminated = np.zeros(self.num_envs, dtype=np.bool_)
-        told |= self._advance(actions, obs, reward, terminated)
-        if self.reveal_user_type:
-            self._reveal(np.arange(self.num_envs), obs)
-        truncated = np.empty(self.num_envs, dtype=np.bool_)
-        ended = np.empty(self.num_envs, dtype=np.bool_)
-        close_step(self._clock, self._limit, waiting, reward, terminated, truncated, ended)
-        if self._diary is not None:
-            self._diary.write(self.user_types[self._clock.user], actions, reward, ~waiting)
-        info: dict[str, Any] = {}
-        fresh = waiting
-        if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            fresh = ended
-            self._keep_final(info, obs, told, ended)
-        if fresh.any():
-            lanes = np.flatnonzero(fresh)
-            self._begin(lanes)
-            self._write_observation(lanes, obs)
-        for key, values in told.items():
-            put_info(info, key, values, ~fresh)
-        for key, values in self._visit_info().items():
-            put_info(info, key, values, np.ones(self.num_envs, dtype=np.bool_))
-        return obs, reward, terminated, truncated, info
-
-    def render(self) -> Any:
-        """Draw who is shown what and how happy each group is, for all lanes together.
-
-        Returns
-        -------
-        str or ndarray of uint8, shape (height, width, 3)
-            By ``render_mode`` "ansi" or "rgb_array".
-        """
-        if self._diary is None:
-            gym.logger.warn("render() without a render_mode: pass render_mode='ansi' to make()")
-            return None
-        title = f"{type(self).__name__.removesuffix('VectorEnv')}, {self.num_envs} users at a time"
-        if self.render_mode == "ansi":
-            return write_text(title, self._diary)
-        return draw_frame(title, self._diary)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # NumPy forgets write protection in copies and pickles; without it every kernel
-        # would be compiled once more, for arrays of another type.
-        self.__dict__.update(state)
-        protect(self.world)
-
-    # --- the parts of reset and step -----------------------------------------------------
-
-    def _lanes_to_reset(self, options: dict[str, Any] | None) -> NDArray[np.int64]:
-        mask = (options or {}).get("reset_mask")
-        if mask is None:
-            return np.arange(self.num_envs)
-        right = f"a bool array of shape ({self.num_envs},) with at least one True"
-        good = isinstance(mask, np.ndarray) and mask.shape == (self.num_envs,)
-        require(good and mask.dtype == np.bool_ and mask.any(), "reset_mask", mask, right)
-        require(self._started or bool(mask.all()), "reset_mask", mask, "reset all lanes first")
-        return np.flatnonzero(mask)
-
-    def _seed_lanes(self, seed: int | list[int | None] | None, lanes: NDArray[np.int64]) -> None:
-        n = self.num_envs
-        numbers = np.arange(n)
-        if seed is None:
-            if self._started:
-                return
-            roots = [int(self.np_random.integers(2**63))] * n
-        elif isinstance(seed, (int, np.integer)):
-            require(0 <= seed < 2**64, "seed", seed, "a whole number from 0 to 2**64 - 1")
-            super().reset(seed=int(seed))
-            roots = [int(seed)] * n
-        else:
-            right = f"a whole number, or a list with one for each of {n} lanes"
-            good = isinstance(seed, (list, tuple, np.ndarray)) and len(seed) == n
-            require(good, "seed", seed, right)
-            numbers = np.zeros(n, dtype=np.int64)
-            kept = np.array([s is not None for s in seed])
-            whole = [s for s in seed if s is not None]
-            good = all(isinstance(s, (int, np.integer)) and 0 <= s < 2**64 for s in whole)
-            right = "seeds are whole numbers from 0 to 2**64 - 1, or None to go on"
-            require(good, "seed", seed, right)
-            require(
-                self._started or bool(kept.all()), "seed", seed, "the first reset needs every seed"
-            )
-            roots = [0 if s is None else int(s) for s in seed]
-            lanes = lanes[kept[lanes]]
-        seed_lanes(self._clock, lanes, np.array(roots, dtype=np.uint64), numbers)
-        self._clock.spawn_key[:] = np.repeat(self._clock.noise_key[:: self.replicas], self.replicas)
-
-    def _begin(self, lanes: NDArray[np.int64]) -> None:
-        clock = self._clock
-        begin_episodes(clock, lanes, self.n_users)
-        self._spawn(lanes)
-        self._started = True
-
-    def _empty_observation(self) -> NDArray[np.float32]:
-        return np.empty((self.num_envs, self._width), dtype=np.float32)
-
-    def _write_observation(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
-        self._observe(lanes, obs)
-        self._reveal(lanes, obs)
-
-    def _reveal(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
-        if self.reveal_user_type:
-            obs[lanes, self._n_features :] = 0.0
-            obs[lanes, self._n_features + self.user_types[self._clock.user[lanes]]] = 1.0
-
-    def _visit_info(self) -> dict[str, NDArray[Any]]:
-        """Return what is known before the recommender chooses."""
-        info: dict[str, NDArray[Any]] = {"user_id": self._clock.user.copy()}
-        if self.info_level == "eval":
-            info["user_type"] = self.user_types[self._clock.user]
-        return info
+        own = (*self._clock, *self.state)
+        shapes = [array.shape for array in own]
+        given = [np.shape(array) for array in state]
+        right = f"get_state of this environment returns arrays of the shapes {shapes}"
+        require(given == shapes, "state", given, right)
+        for array, kept in zip(own, state, strict=True):
+            array[...] = kept
+        self._started = bool((self._clock.episode >= 0).all())
 
     def _truth(self, actions: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         return {
             "expected_reward": self.expected_reward(actions),
             "best_expected_reward": self.best_expected_reward(),
         }
-
-    def _keep_final(
-        self,
-        info: dict[str, Any],
-        obs: NDArray[np.float32],
-        told: dict[str, NDArray[Any]],
-        ended: NDArray[np.bool_],
-    ) -> None:
-        """Before ended lanes are replaced, keep their last observation and info."""
-        if not ended.any():
-            return
-        put_info(info, "final_obs", obs.copy(), ended)
-        final: dict[str, Any] = {}
-        for key, values in {**told, **self._visit_info()}.items():
-            put_info(final, key, values, ended)
-        put_info(info, "final_info", final, ended)
-
-    def _single_observation_space(self) -> gym.spaces.Box:
-        low, high = self._bounds()
-        extra = self.n_groups if self.reveal_user_type else 0
-        return gym.spaces.Box(
-            np.append(low, np.zeros(extra)).astype(np.float32),
-            np.append(high, np.ones(extra)).astype(np.float32),
-            dtype=np.float32,
-        )

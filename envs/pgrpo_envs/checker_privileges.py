@@ -70,15 +70,16 @@ def _check_secrets(subject: Subject) -> None:
     env = subject.make(num_envs=64).unwrapped
     if not hasattr(env, "user_types"):
         return
+    told = getattr(env, "expected_reward", None)
     obs, info = env.reset(seed=7)
     _demand_secret(env, obs, info)
     for row in subject.draws(64)[:5]:
         actions = available_actions(env, row)
-        truth = env.expected_reward(actions)
+        truth = None if told is None else told(actions)
         obs, *_, info = env.step(actions)
         _demand_secret(env, obs, info)
         for key, values in info.items():
-            leaked = np.shape(values) == truth.shape and np.array_equal(values, truth)
+            leaked = truth is not None and np.array_equal(values, truth)
             demand(not leaked, f"info[{key!r}] equals the expected reward")
 
 

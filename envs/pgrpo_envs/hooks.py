@@ -1,4 +1,4 @@
-"""What a world says of itself: the hooks of `pgrpo_envs.base.WorldVectorEnv`.
+"""What a world says of itself: the hooks of `pgrpo_envs.served` and `pgrpo_envs.base`.
 
 A new world answers the hooks that raise NotImplementedError; the others have an answer that
 suits most worlds.
@@ -116,6 +116,15 @@ class WorldHooks(VectorEnv):
         """Step all lanes: fill the three arrays, return what else goes into ``info``."""
         raise NotImplementedError
 
+    def _check_available(self, actions: NDArray[np.int64]) -> None:
+        """Refuse actions outside a mask; worlds without masks have nothing to refuse."""
+
+    def _truth(self, actions: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Return what ``info_level="eval"`` adds to a step: nothing where it is not known."""
+        return {}
+
+    # --- hooks of simulated worlds alone -------------------------------------------------
+
     def _expected(self) -> NDArray[np.float64]:
         """Return the expected reward of every action, shape (n, K)."""
         raise NotImplementedError
@@ -125,9 +134,6 @@ class WorldHooks(VectorEnv):
     ) -> dict[str, NDArray[np.float64]]:
         """Answer candidates (n, G); candidate g draws from ``SLOT_REWARD + slots[g]``."""
         raise NotImplementedError
-
-    def _check_available(self, actions: NDArray[np.int64]) -> None:
-        """Refuse actions outside a mask; worlds without masks have nothing to refuse."""
 
 
 @lru_cache(maxsize=16)

@@ -188,7 +188,7 @@ class RatingsVectorEnv(WorldVectorEnv):
     def _spawn(self, lanes: NDArray[np.int64]) -> None:
         in_turn, clock = self.scenario.in_turn, self._clock
         if in_turn is not None:
-            take_turns(clock, lanes, self.replicas, in_turn, self.n_users)
+            take_turns(clock, lanes, self.replicas, in_turn, self.n_users, clock.user)
         self.state.left[lanes] = self.world.available[clock.user[lanes]]
 
     def _observe(self, lanes: NDArray[np.int64], obs: NDArray[np.float32]) -> None:
@@ -244,8 +244,9 @@ class RatingsEnv(WorldEnv):
     ``in_turn=num_envs`` lets nobody come a second time before everyone has come, so that until
     then no answer is asked for that was heard before. ``past`` sets a share of each user's
     ratings aside as a log (``vector.past``) to learn from before the first visit.
-    Logs of a deployed system (one shown item a row) are no such table: evaluate on them
-    off-policy.
+    Logs of a deployed system (one shown item a row) are no such table: mode ``logged`` replays
+    them in a world of its own, with other arguments and without a truth:
+    `pgrpo_envs.ratings_logged.LoggedRatingsEnv`.
 
     Presets: ``observed``, ``full``, ``profile``, ``completed``, ``sessions`` (8 visits);
     ``ratings`` and other fields can be given beside a preset.

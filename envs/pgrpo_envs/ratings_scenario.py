@@ -93,7 +93,8 @@ class RatingsScenario(Scenario):
         right = "a RatingsTable (see pgrpo_rec.datasets.read_ratings), a path, or None"
         good = self.ratings is None or isinstance(self.ratings, RatingsTable)
         require(good, "ratings", type(self.ratings).__name__, right)
-        require(self.mode in MODES, "mode", self.mode, f"one of {MODES}")
+        right = f"one of {MODES} (logs: pgrpo_envs.ratings_logged, or mode='logged' of the id)"
+        require(self.mode in MODES, "mode", self.mode, right)
         for name, fewest, what in (
             ("max_items", 2, "items to choose from"),
             ("max_users", 2, "users"),

@@ -10,11 +10,15 @@ NAMESPACE = "pgrpo_envs"
 
 
 class WorldEntry(NamedTuple):
-    """One registered world: its id, and the module that holds ``<Name>Env``."""
+    """One registered world: its name and module, and what makes it, single and vector.
+
+    ``makers`` are ``<Name>Env`` and ``<Name>VectorEnv`` unless told otherwise.
+    """
 
     name: str
     module: str
     summary: str
+    makers: tuple[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -52,8 +56,9 @@ WORLDS: tuple[WorldEntry, ...] = (
     ),
     WorldEntry(
         "Ratings",
-        "ratings",
+        "ratings_modes",
         "real tastes: users of any ratings table, their own ratings as rewards",
+        ("make_ratings", "make_many_ratings"),
     ),
 )
 
@@ -63,5 +68,6 @@ def register_worlds() -> None:
     for world in WORLDS:
         if world.id in gym.registry:
             continue
-        target = f"pgrpo_envs.{world.module}:{world.name}"
-        gym.register(world.id, entry_point=f"{target}Env", vector_entry_point=f"{target}VectorEnv")
+        makers = world.makers or (f"{world.name}Env", f"{world.name}VectorEnv")
+        single, vector = (f"pgrpo_envs.{world.module}:{maker}" for maker in makers)
+        gym.register(world.id, entry_point=single, vector_entry_point=vector)

@@ -9,13 +9,13 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from pgrpo_envs.base import WorldVectorEnv
+from pgrpo_envs.served import ServedVectorEnv
 
 
 class WorldEnv(gym.Env):
     """One user of a world at a time: the vector environment with one lane.
 
-    The privileges of simulators (`WorldVectorEnv.score` and the like) are those of the
+    The privileges of simulators (`pgrpo_envs.base`) are those of the
     attribute ``vector``.
 
     Parameters
@@ -26,7 +26,7 @@ class WorldEnv(gym.Env):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
-    vector_class: ClassVar[type[WorldVectorEnv]]
+    vector_class: ClassVar[type[ServedVectorEnv]]
 
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any) -> None:
         self.vector = self.vector_class(
@@ -39,7 +39,7 @@ class WorldEnv(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin a new episode with a new user; see `WorldVectorEnv.reset`."""
+        """Begin a new episode with a new user; see `ServedVectorEnv.reset`."""
         super().reset(seed=seed)
         if seed is None and not self.vector._started:
             seed = int(self.np_random.integers(2**31))
@@ -47,7 +47,7 @@ class WorldEnv(gym.Env):
         return obs[0], _first_lane(info)
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Show the user one item or one slate; see `WorldVectorEnv.step`."""
+        """Show the user one item or one slate; see `ServedVectorEnv.step`."""
         obs, reward, terminated, truncated, info = self.vector.step(np.asarray(action)[None])
         return (
             obs[0],
@@ -58,7 +58,7 @@ class WorldEnv(gym.Env):
         )
 
     def render(self) -> Any:
-        """Draw who is shown what; see `WorldVectorEnv.render`."""
+        """Draw who is shown what; see `ServedVectorEnv.render`."""
         return self.vector.render()
 
 

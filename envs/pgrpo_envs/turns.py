@@ -1,6 +1,6 @@
-r"""Turns: people who come one after the other, nobody a second time before everyone has come.
+r"""Turns: one after the other, nobody a second time before everyone has come.
 
-With L people served at a time, lane i begins its episode e with the person at place
+With L people (or rows of a log) served at a time, lane i begins its episode e with the one at place
 
 .. math:: (e L + i) \bmod U
 
@@ -8,7 +8,7 @@ of an order that the seed of `reset` shuffles. The order is a function, not a li
 a place are scrambled as well as forty (a Feistel network; what falls outside the U places is
 scrambled again [1]_), so that each lane may have a seed, and with it an order, of its own.
 
-Shapes: n lanes, U people.
+Shapes: n lanes, U people or rows.
 
 References
 ----------
@@ -52,10 +52,10 @@ def shuffled(place, n, key):
 
 
 @jit
-def take_turns(clock, lanes, replicas, at_a_time, n_users):
-    """Set the users of lanes whose episode begins; replicas of a lane have the same one."""
+def take_turns(clock, lanes, replicas, at_a_time, n_places, places):
+    """Set the places of lanes whose episode begins; replicas of a lane have the same one."""
     for i in lanes:
         first = i - i % replicas
         turn = clock.episode[i] * at_a_time + clock.number[first] // replicas
         key = lane_key(clock.root[first], _NO_LANE)
-        clock.user[i] = shuffled(turn % n_users, n_users, key)
+        places[i] = shuffled(turn % n_places, n_places, key)
