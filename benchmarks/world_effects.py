@@ -177,8 +177,7 @@ def norms(world_seed: int) -> dict[str, float]:
     spent = env.externality[env.oracle_action()].mean()
     free, bound = env.pareto_front([1.0, budget]).by_group
     lost = free - bound
-    others = lost[1:].max()
-    return {"spent": spent - budget, "lost 0": lost[0], "others": others, "more": lost[0] - others}
+    return {"spent": spent - budget, "lost 0": lost[0], "more": lost[0] - lost[1:].max()}
 
 
 MEASURES: dict[str, Callable[[int], dict[str, float]]] = {
@@ -219,8 +218,7 @@ EFFECTS = (
     Effect("Treatment", "own best dose: reward of the frail", "best 2", ">", 0.2),
     Effect("Norms", "private optimum: cost above the budget", "spent", ">", 0.0),
     Effect("Norms", "budget: lost by those who like harm", "lost 0", ">", 0.1),
-    Effect("Norms", "budget: lost by others, at most", "others", "<", 0.05),
-    Effect("Norms", "budget: the former lose more, by", "more", ">", 0.0),
+    Effect("Norms", "budget: more than any other group loses", "more", ">", 0.0),
 )
 
 

@@ -137,7 +137,7 @@ class LoggedRatingsVectorEnv(ServedVectorEnv):
         >>> print(LoggedRatingsVectorEnv().describe())
         sample_log (generated, not real): 300 users, 40 items
         12,000 of 12,000 rows can be replayed, some 300 of them accepted
-        rows: majority 70 %, minority 20 %, tenth 10 %
+        rows: majority 70 %, minority 20 %, tenth 9 %
         """
         table = self.table
         shares = np.bincount(self.user_types[table.user_index], minlength=self.n_groups)
