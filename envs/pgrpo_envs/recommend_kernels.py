@@ -23,7 +23,7 @@ from pgrpo_rec._numba import jit
 from pgrpo_rec._random import uniform
 
 # Constants stand beside the kernels that use them: Numba's cache notices changes of this file.
-N_TOPICS = 8  # known to the compiler, which unrolls the loops over topics
+N_TOPICS = 8
 BOUND = 8.0  # profiles are clipped to [-8, 8]
 N_MEMORY = 3 * N_TOPICS  # profile, exposure, engagement: the observation without time
 NOTICE = np.float32(0.1)  # weight of the present visit in observed averages
@@ -128,19 +128,26 @@ def _respond(world, state, clock, begin, end, worth, threshold, answers, leaves)
 
 @jit
 def _remember(world, state, visits, begin, end, items, tick, obs, reward):
-    """Tire of the topic shown, remember it, write the observation and the reward."""
+    """Tire of the topic shown, remember it, write the observation and the reward.
+
+    Loops over columns end where the arrays do: were the ends known to the compiler, it would
+    unroll them into single numbers and leave vector units idle. In a pass of its own the copy
+    does not wait for what was just written.
+    """
     stock, memory = state.stock, state.memory
+    n_topics, n_memory = np.uint64(stock.shape[1]), np.uint64(memory.shape[1])
     for i in range(begin, end):
         p, topic = state.group[i], world.topics[items[i]]
         satiate(stock, i, world.keep[p], topic, world.amount)
-        for j in range(N_TOPICS, N_MEMORY):
+        for j in range(n_topics, n_memory):
             memory[i, j] *= FORGET
         memory[i, _EXPOSURE + topic] += NOTICE
         memory[i, _ENGAGEMENT + topic] += NOTICE * np.float32(reward[i])
-        for j in range(N_MEMORY):
+        reward[i] *= world.scale[p]
+    for i in range(begin, end):
+        for j in range(n_memory):
             obs[i, j] = memory[i, j]
         obs[i, N_MEMORY] = min((visits[i] + 1) * tick, 1.0)
-        reward[i] *= world.scale[p]
 
 
 @jit
