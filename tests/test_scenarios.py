@@ -1,5 +1,7 @@
 """Scenarios bring values to the types of their fields, and refuse those of another kind."""
 
+from types import SimpleNamespace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from pgrpo_envs.populations import draw_user_types
 from pgrpo_envs.preference_bandit import PreferenceBanditScenario
 from pgrpo_envs.ratings_world import RatingsScenario
 from pgrpo_envs.recommend import RecommendScenario
-from pgrpo_envs.scenarios import LONGEST
+from pgrpo_envs.scenarios import LONGEST, require_within
 from pgrpo_envs.slate import SlateVectorEnv
 from pgrpo_envs.treatment import TreatmentScenario
 from pgrpo_envs.tutor import TutorScenario
@@ -129,3 +131,20 @@ def test_every_group_has_someone_even_among_few(parts, more):
     assert counts.sum() == n_users
     assert counts.min() >= 1
     assert np.abs(counts - np.array(shares) * n_users).max() <= len(shares)
+
+
+@pytest.mark.parametrize(
+    ("interval", "inside", "outside", "right"),
+    [
+        ("[0, 1]", [0, 1, (0.0, 1.0)], [-0.1, 1.1, (0.5, 2.0)], "at least 0 and at most 1"),
+        ("(0, 1)", [0.5, ((0.1,), (0.9,))], [0, 1, ((0.5,), (0.0,))], "above 0 and below 1"),
+        ("[2, inf)", [2, 1e9, (3, 4)], [1, (2, 1), ()], "at least 2"),
+    ],
+)
+def test_numbers_must_lie_within_an_interval(interval, inside, outside, right):
+    for value in inside:
+        require_within(SimpleNamespace(dial=value), interval, "dial")
+    for value in outside:
+        with pytest.raises(ValueError, match=r"dial=.* is not possible") as error:
+            require_within(SimpleNamespace(other=5, dial=value), interval, "dial")
+        assert str(error.value).endswith(right if value != () else "at least one number")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require_groups,
+    require_within,
+)
 
 
 @dataclass(frozen=True)
@@ -82,27 +86,13 @@ class EchoChamberScenario(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("base", "scale", "susceptibility", "craving"):
-            require_per_group(getattr(self, name), n_groups, name)
-        require(self.n_topics >= 2, "n_topics", self.n_topics, "at least 2")
-        require(
-            self.n_items >= self.n_topics,
-            "n_items",
-            self.n_items,
-            f"one for {self.n_topics} topics",
-        )
-        require(self.n_users >= n_groups, "n_users", self.n_users, f"at least {n_groups}")
-        for name in ("horizon", "window"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("conflict", "least_diversity"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, name, value, "from 0 to 1")
-        for name in ("deviation", "obs_noise", "item_spread", "slope"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
-        low = min(self.susceptibility)
-        require(low >= 0, "susceptibility", self.susceptibility, "each 0 or more")
-        require(0 <= self.harmful < 1, "harmful", self.harmful, "at least 0, below 1")
+        require_groups(self, "base", "scale", "susceptibility", "craving")
+        require_within(self, "[2, inf)", "n_topics")
+        require_within(self, f"[{self.n_topics}, inf)", "n_items")
+        require_within(self, f"[{len(self.shares)}, inf)", "n_users")
+        require_within(self, "[1, inf)", "horizon", "window")
+        require_within(self, "[0, 1]", "conflict", "least_diversity")
+        require_within(self, "[0, inf)", "deviation", "obs_noise", "item_spread", "slope")
+        require_within(self, "[0, inf)", "susceptibility")
+        require_within(self, "(0, inf)", "scale")
+        require_within(self, "[0, 1)", "harmful")

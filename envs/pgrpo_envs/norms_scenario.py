@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_groups,
+    require_within,
+)
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,11 @@ class NormsScenario(Scenario):
     def __post_init__(self) -> None:
         super().__post_init__()
         n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("base", "scale", "floors"):
-            require_per_group(getattr(self, name), n_groups, name)
-        for name in ("n_items", "n_features"):
-            require(getattr(self, name) >= 2, name, getattr(self, name), "at least 2")
-        right = f"at least one for {n_groups} groups"
-        require(self.n_users >= n_groups, "n_users", self.n_users, right)
-        for name in ("deviation", "obs_noise", "slope"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
-        for name in ("conflict", "harm", "budget", "floors"):
-            value = getattr(self, name)
-            require(0 <= np.min(value) <= np.max(value) <= 1, name, value, "from 0 to 1")
+        require_groups(self, "base", "scale", "floors")
+        require_within(self, "[2, inf)", "n_items", "n_features")
+        require_within(self, f"[{n_groups}, inf)", "n_users")
+        require_within(self, "[0, inf)", "deviation", "obs_noise", "slope")
+        require_within(self, "(0, inf)", "scale")
+        require_within(self, "[0, 1]", "conflict", "harm", "budget", "floors")
         right = f"a group from 0 to {n_groups - 1}"
         require(self.liked_by in range(n_groups), "liked_by", self.liked_by, right)

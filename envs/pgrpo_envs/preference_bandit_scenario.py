@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_groups,
+    require_within,
+)
 
 CONTEXTS = ("profile", "visit", "none")
 RESPONSES = ("logit", "rate", "gaussian")
@@ -119,14 +124,9 @@ class PreferenceBanditScenario(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("base", "scale", "offset", "drift"):
-            require_per_group(getattr(self, name), n_groups, name)
-        require(self.n_items >= 2, "n_items", self.n_items, "at least 2 items to choose from")
-        require(
-            self.n_users >= n_groups, "n_users", self.n_users, f"at least one for {n_groups} groups"
-        )
+        require_groups(self, "base", "scale", "offset", "drift")
+        require_within(self, "[2, inf)", "n_items")
+        require_within(self, f"[{len(self.shares)}, inf)", "n_users")
         require(self.context in CONTEXTS, "context", self.context, f"one of {CONTEXTS}")
         require(self.response in RESPONSES, "response", self.response, f"one of {RESPONSES}")
         require(
@@ -135,12 +135,11 @@ class PreferenceBanditScenario(Scenario):
             self.n_features,
             "a profile needs at least 2 features, a visit none",
         )
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
-        require(0 <= self.conflict <= 1, "conflict", self.conflict, "from 0 to 1")
-        for name in ("deviation", "obs_noise", "noise", "spread", "n_item_features"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        require(self.drift_visits >= 1, "drift_visits", self.drift_visits, "at least 1")
+        require_within(self, "(0, inf)", "scale")
+        require_within(self, "[0, 1]", "conflict")
+        require_within(self, "[0, inf)", "deviation", "obs_noise", "noise", "spread")
+        require_within(self, "[0, inf)", "n_item_features")
+        require_within(self, "[1, inf)", "drift_visits")
         require(set(self.drift) <= set(DRIFTS), "drift", self.drift, f"each one of {DRIFTS}")
         if self.response == "rate":
             require(0 < min(self.base) <= max(self.base) <= 1, "base", self.base, "rates in (0, 1]")

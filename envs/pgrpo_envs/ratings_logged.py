@@ -23,7 +23,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pgrpo_envs.feedback_log import FeedbackLog, sample_log
-from pgrpo_envs.scenarios import Scenario, require
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_within,
+)
 from pgrpo_envs.served import ServedVectorEnv
 from pgrpo_envs.single import WorldEnv
 from pgrpo_envs.turns import take_turns
@@ -57,7 +61,7 @@ class LoggedRatingsScenario(Scenario):
         right = "a FeedbackLog, a DataFrame, the path of a CSV file, or None"
         good = self.log is None or isinstance(self.log, FeedbackLog)
         require(good, "log", type(self.log).__name__, right)
-        require(self.in_turn >= 1, "in_turn", self.in_turn, "at least 1 row at a time")
+        require_within(self, "[1, inf)", "in_turn")
 
 
 class World(NamedTuple):

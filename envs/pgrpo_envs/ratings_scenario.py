@@ -8,7 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pgrpo_envs.scenarios import Scenario, require
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_within,
+)
 from pgrpo_rec.datasets import RatingsTable, read_ratings
 
 MODES = ("observed", "full", "completed")
@@ -103,14 +107,10 @@ class RatingsScenario(Scenario):
             value = getattr(self, name)
             right = f"at least {fewest} {what}, or None"
             require(value is None or value >= fewest, name, value, right)
-        least = self.min_user_ratings
-        require(least >= 1, "min_user_ratings", least, "at least 1, others could be shown nothing")
-        require(self.visits >= 1, "visits", self.visits, "at least 1")
-        require(0.0 <= self.past < 1.0, "past", self.past, "at least 0 and below 1")
-        for name in ("n_profile", "n_reference_groups", "noise", "n_factors"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        require(self.ridge > 0, "ridge", self.ridge, "above 0")
+        require_within(self, "[1, inf)", "min_user_ratings", "visits")
+        require_within(self, "[0, inf)", "n_profile", "n_reference_groups", "noise", "n_factors")
+        require_within(self, "(0, inf)", "ridge")
+        require_within(self, "[0, 1)", "past")
         n_groups = self.n_reference_groups
         right = "groups are made from profiles, set n_profile above 0"
         require(n_groups == 0 or self.n_profile > 0, "n_reference_groups", n_groups, right)

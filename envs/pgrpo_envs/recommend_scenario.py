@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pgrpo_envs.recommend_kernels import N_TOPICS
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_groups,
+    require_per_group,
+    require_within,
+)
 
 _LEAVING = {
     "tired": (0.0, 0.0, 0.0),
@@ -117,28 +123,17 @@ class RecommendScenario(Scenario):
     def __post_init__(self) -> None:
         super().__post_init__()
         n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("base", "scale", "tired", "keep", "threshold", "wandering", "arrival"):
-            require_per_group(getattr(self, name), n_groups, name)
-        require(
-            self.n_items >= N_TOPICS, "n_items", self.n_items, f"one item for {N_TOPICS} topics"
-        )
-        require(self.n_users >= n_groups, "n_users", self.n_users, f"at least {n_groups}")
-        for name in ("horizon", "moving_episodes"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("conflict", "ceiling", "turn"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, name, value, "from 0 to 1")
-        for name in ("deviation", "obs_noise", "item_spread", "slope", "amount", "leave_slope"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        for name in ("tired", "wandering", "arrival"):
-            value = getattr(self, name)
-            require(min(value) >= 0, name, value, "each 0 or more")
-        require(self.lure >= 0, "lure", self.lure, "0 or more")
-        require(0 < self.rate <= 1, "rate", self.rate, "above 0, at most 1")
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
-        require(min(self.keep) >= 0 and max(self.keep) < 1, "keep", self.keep, "each in [0, 1)")
+        groups = ("base", "scale", "tired", "keep", "threshold", "wandering", "arrival")
+        require_groups(self, *groups)
+        require_within(self, f"[{N_TOPICS}, inf)", "n_items")
+        require_within(self, f"[{n_groups}, inf)", "n_users")
+        require_within(self, "[1, inf)", "horizon", "moving_episodes")
+        require_within(self, "[0, 1]", "conflict", "ceiling", "turn")
+        require_within(self, "[0, inf)", "deviation", "obs_noise", "item_spread", "slope", "amount")
+        require_within(self, "[0, inf)", "leave_slope", "tired", "wandering", "arrival", "lure")
+        require_within(self, "(0, 1]", "rate")
+        require_within(self, "(0, inf)", "scale")
+        require_within(self, "[0, 1)", "keep")
         if self.later_shares:
             require_per_group(self.later_shares, n_groups, "later_shares")
             good = min(self.later_shares) >= 0 and abs(sum(self.later_shares) - 1) < 1e-6

@@ -109,6 +109,28 @@ def require_per_group(values: tuple[float, ...], n_groups: int, name: str) -> No
     require(len(values) == n_groups, name, values, f"one value for each of {n_groups} groups")
 
 
+def require_groups(scenario: Any, *names: str) -> None:
+    """Check the shares of a scenario's groups, and that fields have a value for each of them."""
+    require_shares(scenario.shares)
+    for name in names:
+        require_per_group(getattr(scenario, name), len(scenario.shares), name)
+
+
+def require_within(scenario: Scenario, interval: str, *names: str) -> None:
+    """Check that fields, or all the numbers in them, lie in an interval such as ``"[0, 1)"``."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    right = f"{'at least' if interval[0] == '[' else 'above'} {low:g}"
+    if high < math.inf:
+        right += f" and {'at most' if interval[-1] == ']' else 'below'} {high:g}"
+    for name in names:
+        value = getattr(scenario, name)
+        require(np.size(value) > 0, name, value, "at least one number")
+        least, most = np.min(value), np.max(value)
+        good = least > low or (interval[0] == "[" and least == low)
+        good &= most < high or (interval[-1] == "]" and most == high)
+        require(bool(good), name, value, right)
+
+
 def _kinds(cls: type[Scenario]) -> dict[str, Any]:
     """Return the type of every field."""
     hints = get_type_hints(cls)

@@ -87,55 +87,76 @@ class ServedVectorEnv(WorldHooks):
         render_mode: str | None = None,
         **changes: Any,
     ) -> None:
-        num_envs = require_whole(num_envs, "num_envs", 1)
-        replicas = require_whole(replicas, "replicas", 1)
-        require(info_level in ("basic", "eval"), "info_level", info_level, "'basic' or 'eval'")
+        self.num_envs = require_whole(num_envs, "num_envs", 1)
+        self.replicas = require_whole(replicas, "replicas", 1)
         right = f"it must divide num_envs={num_envs}"
-        require(num_envs % replicas == 0, "replicas", replicas, right)
-        right = "it must be True or False"
-        require(isinstance(reveal_user_type, bool), "reveal_user_type", reveal_user_type, right)
-        values = [mode.value for mode in AutoresetMode]
-        good = isinstance(autoreset_mode, AutoresetMode) or autoreset_mode in values
-        require(good, "autoreset_mode", autoreset_mode, f"an AutoresetMode, or one of {values}")
-        modes = self.metadata["render_modes"]
-        require(
-            render_mode in (None, *modes), "render_mode", render_mode, f"one of {modes} or None"
-        )
+        require(self.num_envs % self.replicas == 0, "replicas", replicas, right)
+        self.scenario = self._chosen_scenario(scenario, preset, changes)
+        self.world_seed = require_whole(world_seed, "world_seed", 0)
+        self._set_modes(autoreset_mode, info_level, reveal_user_type, render_mode)
+        self.world = cached_world(type(self).build, self.scenario, self.world_seed)
+        self._set_limits(max_episode_steps)
+        self._open_lanes()
+        self._open_spaces()
+
+    # --- the parts of the constructor ----------------------------------------------------
+
+    def _chosen_scenario(
+        self, scenario: Scenario | None, preset: str | None, changes: dict[str, Any]
+    ) -> Scenario:
         if scenario is None:
-            scenario = self.scenario_class.preset(preset, **changes)
-        elif preset is not None or changes:
+            return self.scenario_class.preset(preset, **changes)
+        if preset is not None or changes:
             raise ValueError("give either scenario= or preset= with single fields, not both")
         right = f"a {self.scenario_class.__name__}"
         require(isinstance(scenario, self.scenario_class), "scenario", scenario, right)
-        self.num_envs = num_envs
-        self.scenario = scenario
-        self.world_seed = require_whole(world_seed, "world_seed", 0)
-        self.info_level = info_level
-        self.reveal_user_type = reveal_user_type
-        self.replicas = replicas
-        self.render_mode = render_mode
+        return scenario
+
+    def _set_modes(
+        self,
+        autoreset_mode: AutoresetMode | str,
+        info_level: InfoLevel,
+        reveal_user_type: bool,
+        render_mode: str | None,
+    ) -> None:
+        values = [mode.value for mode in AutoresetMode]
+        good = isinstance(autoreset_mode, AutoresetMode) or autoreset_mode in values
+        require(good, "autoreset_mode", autoreset_mode, f"an AutoresetMode, or one of {values}")
+        require(info_level in ("basic", "eval"), "info_level", info_level, "'basic' or 'eval'")
+        right = "it must be True or False"
+        require(isinstance(reveal_user_type, bool), "reveal_user_type", reveal_user_type, right)
+        modes = self.metadata["render_modes"]
+        good = render_mode in (None, *modes)
+        require(good, "render_mode", render_mode, f"one of {modes} or None")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.info_level = info_level
+        self.reveal_user_type = reveal_user_type
+        self.render_mode = render_mode
 
-        self.world = cached_world(type(self).build, scenario, self.world_seed)
+    def _set_limits(self, max_episode_steps: int | None) -> None:
         limit = np.inf
         if max_episode_steps not in (None, -1):  # Gymnasium writes -1 for none
             limit = require_whole(max_episode_steps, "max_episode_steps", 1)
         # Observed time counts by the horizon alone: `make` hides its limit from the world.
         self.horizon = float(self._horizon())
         self._limit = min(self.horizon, float(limit))
-        self.state = self._allocate(num_envs)
-        self._clock: Any = Clock.of(num_envs)
-        self._started = False
 
+    def _open_lanes(self) -> None:
+        self.state = self._allocate(self.num_envs)
+        self._clock: Any = Clock.of(self.num_envs)
+        self._started = False
+        drawn = self.render_mode is not None
+        self._diary = Diary(self.n_groups, self.n_items) if drawn else None
+
+    def _open_spaces(self) -> None:
         self._n_features = sum(columns.stop - columns.start for columns in self._layout().values())
         self.single_observation_space = self._single_observation_space()
         self._width = self.single_observation_space.shape[0]
         self.single_action_space = self._single_action_space()
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
         self._action_shape = self.single_action_space.shape or ()
-        self._diary = Diary(self.n_groups, self.n_items) if render_mode is not None else None
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
 
     # --- Gymnasium -----------------------------------------------------------------------
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pgrpo_envs.click_models import CLICK_MODELS
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_groups,
+    require_within,
+)
 
 
 @dataclass(frozen=True)
@@ -113,39 +118,21 @@ class SlateScenario(Scenario):
     def __post_init__(self) -> None:
         super().__post_init__()
         n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("base", "scale", "satiation", "demand"):
-            require_per_group(getattr(self, name), n_groups, name)
+        require_groups(self, "base", "scale", "satiation", "demand")
         require(
             self.click_model in CLICK_MODELS,
             "click_model",
             self.click_model,
             f"one of {CLICK_MODELS}",
         )
-        for name, low in (
-            ("slate_size", 1),
-            ("n_items", max(self.slate_size, 2)),
-            ("niches", 1),
-            ("n_topics", 1 + self.niches * (n_groups - 1)),
-            ("n_features", 2),
-            ("n_users", n_groups),
-            ("horizon", 1),
-        ):
-            value = getattr(self, name)
-            require(value >= low, name, value, f"at least {low}")
-        for name in ("conflict", "continuation", "hazard"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, name, value, "from 0 to 1")
-        for name in ("examination", "recency"):
-            value = getattr(self, name)
-            require(0 < value <= 1, name, value, "above 0, at most 1")
-        for name in ("memory", "niche_share"):
-            value = getattr(self, name)
-            require(0 <= value < 1, name, value, "from 0 to below 1")
-        for name in ("deviation", "obs_noise", "slope", "quality", "steepness"):
-            value = getattr(self, name)
-            require(value >= 0, name, value, "0 or more")
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
-        require(min(self.satiation) >= 0, "satiation", self.satiation, "0 or more for each group")
-        right = "from 0 to 1 for each group"
-        require(0 <= min(self.demand) <= max(self.demand) <= 1, "demand", self.demand, right)
+        require_within(self, "[1, inf)", "slate_size", "niches", "horizon")
+        require_within(self, f"[{max(self.slate_size, 2)}, inf)", "n_items")
+        require_within(self, f"[{1 + self.niches * (n_groups - 1)}, inf)", "n_topics")
+        require_within(self, "[2, inf)", "n_features")
+        require_within(self, f"[{n_groups}, inf)", "n_users")
+        require_within(self, "[0, 1]", "conflict", "continuation", "hazard", "demand")
+        require_within(self, "(0, 1]", "examination", "recency")
+        require_within(self, "[0, 1)", "memory", "niche_share")
+        require_within(self, "[0, inf)", "deviation", "obs_noise", "slope", "quality", "steepness")
+        require_within(self, "[0, inf)", "satiation")
+        require_within(self, "(0, inf)", "scale")

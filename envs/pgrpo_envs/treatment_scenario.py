@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_groups,
+    require_within,
+)
 
 
 @dataclass(frozen=True)
@@ -98,28 +101,16 @@ class TreatmentScenario(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        n_groups, n_drugs = len(self.shares), len(self.margin)
-        require_shares(self.shares)
-        for name in ("emax", "half_dose", "toxic_dose", "event_weight", "burden", "tolerance"):
-            require_per_group(getattr(self, name), n_groups, name)
-        for name in ("dropout", "serious", "scale", "cost_ceiling"):
-            require_per_group(getattr(self, name), n_groups, name)
+        n_drugs = len(self.margin)
+        require_groups(self, "emax", "half_dose", "toxic_dose", "event_weight", "burden")
+        require_groups(self, "tolerance", "dropout", "serious", "scale", "cost_ceiling")
         right = f"one value for each of the {n_drugs} drugs that margin tells of"
         require(all(len(row) == n_drugs for row in self.emax), "emax", self.emax, right)
-        for name, least in (("n_doses", 2), ("n_features", 2), ("horizon", 1)):
-            value = getattr(self, name)
-            require(value >= least, name, value, f"at least {least}")
-        right = f"at least one for {n_groups} groups"
-        require(self.n_users >= n_groups, "n_users", self.n_users, right)
-        for name in ("half_dose", "margin", "scale", "hill", "steepness"):
-            value = getattr(self, name)
-            require(np.min(value) > 0, name, value, "above 0")
-        for name in ("emax", "event_weight", "burden", "tolerance", "toxic_dose"):
-            value = getattr(self, name)
-            require(np.min(value) >= 0, name, value, "0 or more")
-        for name in ("deviation", "obs_noise", "noise"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("conflict", "dropout", "serious", "cost_ceiling"):
-            value = getattr(self, name)
-            require(0 <= np.min(value) <= np.max(value) <= 1, name, value, "from 0 to 1")
-        require(0 <= self.memory < 1, "memory", self.memory, "from 0 to below 1")
+        require_within(self, "[2, inf)", "n_doses", "n_features")
+        require_within(self, "[1, inf)", "horizon")
+        require_within(self, f"[{len(self.shares)}, inf)", "n_users")
+        require_within(self, "(0, inf)", "half_dose", "margin", "scale", "hill", "steepness")
+        require_within(self, "[0, inf)", "emax", "event_weight", "burden", "tolerance")
+        require_within(self, "[0, inf)", "toxic_dose", "deviation", "obs_noise", "noise")
+        require_within(self, "[0, 1]", "conflict", "dropout", "serious", "cost_ceiling")
+        require_within(self, "[0, 1)", "memory")

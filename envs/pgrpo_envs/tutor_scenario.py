@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pgrpo_envs.scenarios import Scenario, require, require_per_group, require_shares
+from pgrpo_envs.scenarios import (
+    Scenario,
+    require,
+    require_groups,
+    require_within,
+)
 from pgrpo_envs.tutor_kernels import MAX_HALF_LIFE
 
 
@@ -84,30 +89,16 @@ class TutorScenario(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        n_groups = len(self.shares)
-        require_shares(self.shares)
-        for name in ("effectiveness", "frustration", "scale"):
-            require_per_group(getattr(self, name), n_groups, name)
-        for name, low in (("n_skills", 1), ("n_users", n_groups), ("horizon", 1)):
-            value = getattr(self, name)
-            require(value >= low, name, value, f"at least {low}")
+        require_groups(self, "effectiveness", "frustration", "scale")
+        require_within(self, "[1, inf)", "n_skills", "horizon")
+        require_within(self, f"[{len(self.shares)}, inf)", "n_users")
         rows = self.effectiveness
         even = len({len(row) for row in rows}) == 1 and len(rows[0]) >= 1
         right = "each group needs one number for each modality"
         require(even, "effectiveness", rows, right)
-        numbers = [number for row in rows for number in row]
-        right = "probabilities from 0 to 1"
-        require(0 <= min(numbers) <= max(numbers) <= 1, "effectiveness", rows, right)
-        low_f, high_f = min(self.frustration), max(self.frustration)
-        require(0 <= low_f <= high_f <= 1, "frustration", self.frustration, right)
-        for name in ("slip", "guess", "dropout"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, name, value, "from 0 to 1")
-        for name in ("hardest", "step", "mastered", "recency"):
-            value = getattr(self, name)
-            require(0 < value <= 1, name, value, "above 0, at most 1")
-        require(0 <= self.prior <= 0.5, "prior", self.prior, "from 0 to 0.5")
-        require(self.deviation >= 0, "deviation", self.deviation, "0 or more")
-        right = f"above 0, at most {MAX_HALF_LIFE:g} visits"
-        require(0 < self.half_life <= MAX_HALF_LIFE, "half_life", self.half_life, right)
-        require(min(self.scale) > 0, "scale", self.scale, "every scale must be above 0")
+        require_within(self, "[0, 1]", "effectiveness", "frustration", "slip", "guess", "dropout")
+        require_within(self, "(0, 1]", "hardest", "step", "mastered", "recency")
+        require_within(self, "[0, 0.5]", "prior")
+        require_within(self, "[0, inf)", "deviation")
+        require_within(self, f"(0, {MAX_HALF_LIFE}]", "half_life")
+        require_within(self, "(0, inf)", "scale")
