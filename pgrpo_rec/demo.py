@@ -300,7 +300,7 @@ def _opening(plan: DemoPlan, tasks: list[Task]) -> str:
         real = plan.ratings
     return (
         f"P-GRPO next to bandits, {plan.n_seeds} seeds\n"
-        f"  1. {tasks[0].name}: hidden groups of 70, 20 and 10 % with conflicting tastes,\n"
-        f"     unequal reward scales and base rates\n"
+        f"  1. {tasks[0].name}, {plan.n_interactions} answers: hidden groups of 70, 20 and 10 %\n"
+        f"     with conflicting tastes, unequal reward scales and base rates\n"
         f"  2. ratings: {real}"
     )

@@ -97,6 +97,11 @@ def start(cells: Cells, resp: np.ndarray) -> Parameters:
     return first
 
 
+def variants(parameters: Parameters) -> list[Parameters]:
+    """Return the clusters themselves: there is one model of clicks."""
+    return [parameters]
+
+
 def e_step(parameters: Parameters, cells: Cells, resp: np.ndarray) -> tuple[float, Tables]:
     """Fill ``resp`` (U, P); return the log-likelihood and the histograms for ``m_step``."""
     tables = empty_tables(cells, resp.shape[1])

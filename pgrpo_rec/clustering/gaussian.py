@@ -40,8 +40,8 @@ LOG_TWO_PI = math.log(2.0 * math.pi)
 COUNT_CAP = 1024  # sigma^2 / n of a longer run is taken at this n: tau^2 rules there anyway
 VARIANCE_SPREAD = 1.0  # prior standard deviation of items' log variances around the cluster's
 CENTRE_SPREAD = 10.0  # the same of the clusters' log variances around that of all rewards
-PERSON_USERS = 300.0  # so many users is the prior of the levels' variance worth ...
-PERSON_SHARE = 0.001  # ... which expects next to none, a share of that of all rewards
+PERSON_USERS = 2.0  # so many users is the prior of the levels' variance worth ...
+PERSON_SHARE = 0.05  # ... which expects it at this share of the variance of all rewards
 
 
 class Parameters(NamedTuple):
@@ -49,8 +49,8 @@ class Parameters(NamedTuple):
 
     ``shares`` (P,); ``means``, ``log_between`` (people) and ``log_within`` (one person's
     rewards) (P, K); the centres of these three over items: ``level``, ``between``,
-    ``within`` (P,); ``log_person`` (P,), of people's levels; and ``log_unit``, the log
-    variance of all rewards.
+    ``within`` (P,); ``log_person`` (P,), of people's levels, minus infinity where nobody has
+    one; and ``log_unit``, the log variance of all rewards.
     """
 
     shares: np.ndarray
@@ -92,7 +92,7 @@ def start(cells: Cells, resp: np.ndarray) -> Parameters:
         np.full(shape[0], level),
         np.full(shape[0], log_unit - 3.0),
         np.full(shape[0], log_unit),
-        np.full(shape[0], log_unit + math.log(PERSON_SHARE)),
+        np.full(shape[0], -np.inf),
         log_unit,
     )
     for _ in range(4):  # means and variances are raised in turn
@@ -100,6 +100,16 @@ def start(cells: Cells, resp: np.ndarray) -> Parameters:
         _accumulate(parameters, cells, _tables(parameters, cells.offsets), resp, sums)
         parameters = m_step(parameters, cells, resp, sums)
     return parameters
+
+
+def variants(parameters: Parameters) -> list[Parameters]:
+    """Return the same clusters without levels of people, and with.
+
+    EM tells the two apart badly by itself: levels hide groups that differ in level, and
+    groups are made of strict and generous people where there are none. So both are tried.
+    """
+    person = np.full_like(parameters.level, parameters.log_unit + math.log(PERSON_SHARE))
+    return [parameters, parameters._replace(log_person=person)]
 
 
 def e_step(parameters: Parameters, cells: Cells, resp: np.ndarray) -> tuple[float, Sums]:
@@ -135,8 +145,9 @@ def log_prior(parameters: Parameters) -> float:
     value = float(np.log(parameters.shares).sum())
     for p in range(parameters.shares.size):
         value += _centre_value(parameters, p, parameters.between[p], parameters.within[p])
-        away = parameters.log_person[p] - math.log(PERSON_SHARE) - parameters.log_unit
-        value -= 0.5 * PERSON_USERS * (away + math.exp(-away))
+        if parameters.log_person[p] > -np.inf:
+            away = parameters.log_person[p] - math.log(PERSON_SHARE) - parameters.log_unit
+            value -= 0.5 * PERSON_USERS * (away + math.exp(-away))
     return value
 
 
@@ -297,9 +308,9 @@ def _raise(parameters: Parameters, offsets: np.ndarray, sums: Sums) -> None:
             log_within[k] = better_variance(1, pair, prior, unit, sums, cell)
         parameters.level[p] = means.mean()
         _move_centres(parameters, p)
-        expected = PERSON_USERS * PERSON_SHARE * math.exp(unit)
-        squares, users = sums.person[p]
-        parameters.log_person[p] = math.log((squares + expected) / (users + PERSON_USERS))
+        if parameters.log_person[p] > -np.inf:
+            squares = sums.person[p, 0] + PERSON_USERS * PERSON_SHARE * math.exp(unit)
+            parameters.log_person[p] = math.log(squares / (sums.person[p, 1] + PERSON_USERS))
 
 
 @jit
@@ -349,7 +360,8 @@ def _complexity(parameters: Parameters, offsets: np.ndarray, sums: Sums) -> floa
                 information = -slopes(which, pair, sums, cell)[1]
                 cost += parameter_cost(pair[which] - centres[which], VARIANCE_SPREAD, information)
         cost += parameter_cost(0.0, math.exp(0.5 * unit), n_actions / spread**2)
-        cost += parameter_cost(0.0, 1.0, 0.5 * sums.person[p, 1])
+        if parameters.log_person[p] > -np.inf:
+            cost += parameter_cost(0.0, 1.0, 0.5 * sums.person[p, 1])
         for centre in centres:
             information = n_actions / VARIANCE_SPREAD**2
             cost += parameter_cost(centre - unit, CENTRE_SPREAD, information)

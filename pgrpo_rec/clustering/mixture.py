@@ -1,7 +1,8 @@
 """Fit a mixture of clusters by EM: passes, stopping, number of clusters, stable labels.
 
 The two kinds of rewards are two modules with the same functions (``bernoulli``,
-``gaussian``): ``prepare``, ``start``, ``e_step``, ``m_step``, ``log_prior``, ``positions``.
+``gaussian``): ``prepare``, ``start``, ``variants``, ``e_step``, ``m_step``, ``log_prior``,
+``positions``.
 
 Shapes: U users, K actions, P clusters.
 """
@@ -234,9 +235,10 @@ def _starts(
 ) -> Iterator[Any]:
     """Yield first parameters: all clusters seeded afresh, or one of the smaller fit split."""
     if smaller is None:
-        yield family.start(cells, np.ones((features.shape[0], 1)))
+        yield from family.variants(family.start(cells, np.ones((features.shape[0], 1))))
         return
     for _ in range(n_init):
-        yield family.start(cells, seeded(features, smaller.shape[1] + 1, rng))
+        fresh = seeded(features, smaller.shape[1] + 1, rng)
+        yield from family.variants(family.start(cells, fresh))
     for p in range(smaller.shape[1]):
-        yield family.start(cells, split(features, smaller, p, rng))
+        yield from family.variants(family.start(cells, split(features, smaller, p, rng)))
