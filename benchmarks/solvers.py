@@ -21,7 +21,7 @@ import pandas as pd
 
 from pgrpo_rec import PGRPORecommender
 from pgrpo_rec.baselines import BetaThompson, LinTS
-from pgrpo_rec.benchmark import Contender, Task, run
+from pgrpo_rec.benchmark import Recommender, Scenario, run
 from pgrpo_rec.benchmark.summary import per_seed
 from pgrpo_rec.evaluation.statistics import mean_interval
 
@@ -40,18 +40,18 @@ GRPO = {"advantage": "grpo", "group_size": 4, "solver": "adam"}
 REINFORCE = {"advantage": "reinforce", "solver": "adam"}
 
 
-def make_task(scenario, rounds):
+def make_scenario(scenario, rounds):
     def world(seed):
         return gym.make_vec(f"pgrpo_envs:{WORLD}", num_envs=64, preset=scenario, world_seed=seed)
 
-    return Task(scenario, world, 64 * rounds)
+    return Scenario(scenario, world, 64 * rounds)
 
 
-def contender(name, recommender, settings, told="true groups"):
+def entry(name, learner, settings, told="true groups"):
     def make(env, seed):
-        return recommender(env.unwrapped.n_items, random_state=seed, **settings)
+        return learner(env.unwrapped.n_items, random_state=seed, **settings)
 
-    return Contender(name, make, told)
+    return Recommender(name, make, told)
 
 
 def measures(parts):
@@ -61,13 +61,15 @@ def measures(parts):
     return seeds.assign(mean=seeds[groups].mean(axis=1), worst=seeds["regret_worst"])
 
 
-def tune(name, recommender, settings, task, n_seeds, output, n_jobs):
-    trials = [contender(f"{name} {i}", recommender, s) for i, s in enumerate(settings)]
-    parts = run(trials, [task], range(1000, 1000 + n_seeds), output, n_jobs=n_jobs, progress=True)
-    scores = measures(parts).groupby("contender", sort=False)["mean"].mean()
+def tune(name, learner, settings, scenario, n_seeds, output, n_jobs):
+    trials = [entry(f"{name} {i}", learner, s) for i, s in enumerate(settings)]
+    parts = run(
+        trials, [scenario], range(1000, 1000 + n_seeds), output, n_jobs=n_jobs, progress=True
+    )
+    scores = measures(parts).groupby("recommender", sort=False)["mean"].mean()
     best = int(np.argmin(scores.to_numpy()))
     print(f"{name}: {len(settings)} settings x {n_seeds} seeds; best {settings[best]}")
-    return contender(f"{name} (tuned)", recommender, settings[best])
+    return entry(f"{name} (tuned)", learner, settings[best])
 
 
 def main():
@@ -80,27 +82,27 @@ def main():
     parser.add_argument("--output", type=Path, help="folder for the parts, to go on after a stop")
     options = parser.parse_args()
     output = options.output or Path(mkdtemp(prefix="pgrpo-solvers-"))
-    task = make_task(options.scenario, options.rounds or ROUNDS[options.scenario])
-    name, recommender, settings = RIVALS.get(options.scenario, ("LinTS", LinTS, LIN_TS))
-    rival = tune(name, recommender, settings, task, options.tune, output / "tune", options.jobs)
+    scenario = make_scenario(options.scenario, options.rounds or ROUNDS[options.scenario])
+    name, learner, settings = RIVALS.get(options.scenario, ("LinTS", LinTS, LIN_TS))
+    rival = tune(name, learner, settings, scenario, options.tune, output / "tune", options.jobs)
     competing = [
-        contender("P-GRPO", PGRPORecommender, {}),
-        contender("P-GRPO, groups learned", PGRPORecommender, {}, "users"),
+        entry("P-GRPO", PGRPORecommender, {}),
+        entry("P-GRPO, groups learned", PGRPORecommender, {}, "users"),
         rival,
-        contender(f"{name} (default)", recommender, {}),
-        contender("P-GRPO adam", PGRPORecommender, {"solver": "adam"}),
-        contender("GRPO G=4, one group", PGRPORecommender, GRPO, "nothing"),
-        contender("REINFORCE, one group", PGRPORecommender, REINFORCE, "nothing"),
+        entry(f"{name} (default)", learner, {}),
+        entry("P-GRPO adam", PGRPORecommender, {"solver": "adam"}),
+        entry("GRPO G=4, one group", PGRPORecommender, GRPO, "nothing"),
+        entry("REINFORCE, one group", PGRPORecommender, REINFORCE, "nothing"),
     ]
     seeds = range(options.seeds)
-    parts = run(competing, [task], seeds, output / "parts", n_jobs=options.jobs, progress=True)
+    parts = run(competing, [scenario], seeds, output / "parts", n_jobs=options.jobs, progress=True)
     table = measures(parts)
     rows = []
-    for who, runs in table.groupby("contender", sort=False):
-        row = {"contender": who}
+    for who, runs in table.groupby("recommender", sort=False):
+        row = {"recommender": who}
         for measure in ("mean", "worst"):
             values = runs.set_index("seed")[measure]
-            ours = table[table["contender"] == "P-GRPO"].set_index("seed")[measure]
+            ours = table[table["recommender"] == "P-GRPO"].set_index("seed")[measure]
             row[measure] = "{:.4f} [{:.4f}, {:.4f}]".format(*mean_interval(values))
             ratio = mean_interval(ours / values)
             row[f"ours / {measure}"] = "{:.2f} [{:.2f}, {:.2f}]".format(*ratio)

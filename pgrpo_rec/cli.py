@@ -79,17 +79,17 @@ def _demo(options: argparse.Namespace) -> int:
     if options.resume is not None:
         folder = options.resume
         plan = demo.load_plan(folder)
-        tasks = demo.plan_tasks(plan)
+        scenarios = demo.plan_scenarios(plan)
     else:
         ratings = demo.find_ratings(options.ratings)
         plan = demo.DemoPlan(ratings, options.seeds, options.interactions, options.duplicates)
-        tasks = demo.plan_tasks(plan)
+        scenarios = demo.plan_scenarios(plan)
         folder = demo.new_run_folder(options.output, options.name)
         demo.save_plan(plan, folder)
     try:
         demo.run_demo(
             plan,
-            tasks,
+            scenarios,
             folder,
             n_jobs=options.jobs,
             progress=not options.quiet,

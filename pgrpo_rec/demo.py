@@ -18,7 +18,7 @@ from rich.console import Console
 
 import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, Uniform
-from pgrpo_rec.benchmark import Contender, Task, compare, curves_by_group, run, summarise
+from pgrpo_rec.benchmark import Recommender, Scenario, compare, curves_by_group, run, summarise
 from pgrpo_rec.datasets import RatingsError, RatingsTable, load_sample_ratings, read_ratings
 from pgrpo_rec.estimators.pgrpo import PGRPORecommender
 from pgrpo_rec.evaluation.statistics import Interval
@@ -54,7 +54,7 @@ class DemoPlan:
         File or folder of a ratings table; None for the shipped sample.
     n_seeds : int
     n_interactions : int
-        Answers heard by every contender in the simulated world; in a ratings table everyone
+        Answers heard by every recommender in the simulated world; in a ratings table everyone
         comes once.
     duplicates : {"error", "last", "mean"}
         What becomes of a second rating of the same item by the same user.
@@ -66,7 +66,7 @@ class DemoPlan:
     duplicates: Literal["error", "last", "mean"] = "error"
 
 
-def contenders(env: VectorEnv) -> list[Contender]:
+def recommenders(env: VectorEnv) -> list[Recommender]:
     """Return who competes in a world.
 
     Known groups only where there are any; groups apart from the person only where a person
@@ -79,18 +79,18 @@ def contenders(env: VectorEnv) -> list[Contender]:
     if getattr(world.scenario, "in_turn", None) is not None:
         left_out |= {GROUPS, PERSON}
     everyone = [
-        Contender(LEARNED, _maker(PGRPORecommender, n), "users"),
-        Contender(GROUPS, _maker(PGRPORecommender, n, user_adaptation=False), "users"),
-        Contender(PERSON, _maker(PGRPORecommender, n, n_clusters=1), "users"),
-        Contender(KNOWN, _maker(PGRPORecommender, n), "true groups"),
-        Contender(RANDOM, _maker(PGRPORecommender, n), "random groups"),
-        Contender(ONE, _maker(PGRPORecommender, n)),
-        Contender("GRPO (G=4)", _maker(PGRPORecommender, n, **grpo)),
-        Contender("Thompson sampling", _maker(GaussianThompson, n)),
-        Contender("LinTS", _maker(LinTS, n)),
-        Contender("epsilon-greedy", _maker(EpsilonGreedy, n)),
-        Contender("uniform", _maker(Uniform, n)),
-        Contender("oracle", lambda env, seed: Oracle(env)),
+        Recommender(LEARNED, _maker(PGRPORecommender, n), "users"),
+        Recommender(GROUPS, _maker(PGRPORecommender, n, user_adaptation=False), "users"),
+        Recommender(PERSON, _maker(PGRPORecommender, n, n_clusters=1), "users"),
+        Recommender(KNOWN, _maker(PGRPORecommender, n), "true groups"),
+        Recommender(RANDOM, _maker(PGRPORecommender, n), "random groups"),
+        Recommender(ONE, _maker(PGRPORecommender, n)),
+        Recommender("GRPO (G=4)", _maker(PGRPORecommender, n, **grpo)),
+        Recommender("Thompson sampling", _maker(GaussianThompson, n)),
+        Recommender("LinTS", _maker(LinTS, n)),
+        Recommender("epsilon-greedy", _maker(EpsilonGreedy, n)),
+        Recommender("uniform", _maker(Uniform, n)),
+        Recommender("oracle", lambda env, seed: Oracle(env)),
     ]
     return [c for c in everyone if c.name not in left_out]
 
@@ -103,10 +103,10 @@ def _make(recommender: Any, n_items: int, arguments: dict[str, Any], env: Any, s
     return recommender(n_items, random_state=seed, **arguments)
 
 
-def simulated_task(n_interactions: int) -> Task:
+def simulated_scenario(n_interactions: int) -> Scenario:
     """Return the simulated world: hidden groups of 70, 20 and 10 % that differ in everything."""
     names = ("majority\n70 %", "minority\n20 %", "minority\n10 %")
-    return Task("simulated users", _simulated_world, n_interactions, names)
+    return Scenario("simulated users", _simulated_world, n_interactions, names)
 
 
 def _simulated_world(seed: int) -> VectorEnv:
@@ -119,17 +119,17 @@ def _simulated_world(seed: int) -> VectorEnv:
     )
 
 
-def real_task(table: RatingsTable) -> Task:
+def real_scenario(table: RatingsTable) -> Scenario:
     """Return the world of a ratings table, whose truth is what people really answered.
 
-    A part of everyone's ratings is the past, a log that all contenders learn from. Then
+    A part of everyone's ratings is the past, a log that all recommenders learn from. Then
     everyone comes once, for a few visits, and is asked nothing twice: what was said of one
     item can only help with others.
     """
     make = partial(_real_world, table)
     world: Any = make(0).unwrapped
     names = tuple(world.group_names)
-    return Task(table.name, make, world.n_users * world.scenario.visits, names)
+    return Scenario(table.name, make, world.n_users * world.scenario.visits, names)
 
 
 def _real_world(table: RatingsTable, seed: int) -> VectorEnv:
@@ -218,19 +218,19 @@ def load_plan(folder: Path) -> DemoPlan:
         raise ValueError(f"{file} is no plan of a run: {error}") from error
 
 
-def plan_tasks(plan: DemoPlan) -> list[Task]:
+def plan_scenarios(plan: DemoPlan) -> list[Scenario]:
     """Return the two worlds of the demo; bad ratings are found out here, before anything runs."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ValueError("the demo draws with Matplotlib: pip install 'pgrpo-rec[plot]'")
     table = load_sample_ratings()
     if plan.ratings is not None:
         table = read_ratings(plan.ratings, duplicates=plan.duplicates)
-    return [simulated_task(plan.n_interactions), real_task(table)]
+    return [simulated_scenario(plan.n_interactions), real_scenario(table)]
 
 
 def run_demo(
     plan: DemoPlan,
-    tasks: list[Task],
+    scenarios: list[Scenario],
     folder: Path,
     *,
     n_jobs: int,
@@ -238,32 +238,36 @@ def run_demo(
     console: Console,
 ) -> pd.DataFrame:
     """Run the demo into a folder and print its tables; return the summary."""
-    console.print(_opening(plan, tasks))
-    console.print(tasks[1].make(0).unwrapped.describe(), highlight=False)  # type: ignore[attr-defined]
+    console.print(_opening(plan, scenarios))
+    console.print(scenarios[1].make(0).unwrapped.describe(), highlight=False)  # type: ignore[attr-defined]
     parts = []
-    for task in tasks:
-        competing = contenders(task.make(0))
+    for scenario in scenarios:
+        competing = recommenders(scenario.make(0))
         seeds = range(plan.n_seeds)
         parts.append(
-            run(competing, [task], seeds, folder / "parts", n_jobs=n_jobs, progress=progress)
+            run(competing, [scenario], seeds, folder / "parts", n_jobs=n_jobs, progress=progress)
         )
-    return report(pd.concat(parts, ignore_index=True), tasks, folder, console)
+    return report(pd.concat(parts, ignore_index=True), scenarios, folder, console)
 
 
-def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Console) -> pd.DataFrame:
+def report(
+    parts: pd.DataFrame, scenarios: list[Scenario], folder: Path, console: Console
+) -> pd.DataFrame:
     """Write tables and figure into the folder, print the tables and what they say."""
     summary = summarise(parts)
     curves = curves_by_group(parts)
     summary.to_csv(folder / "summary.csv", index=False)
     curves.to_csv(folder / "curves.csv", index=False)
-    for task in tasks:
-        title = f"\n{task.name}: mean ± 95 % over seeds; regret: 0 oracle, 1 random item"
-        console.print(leaderboard(summary, task.name, group_names=task.group_names, title=title))
-        console.print(verdict(parts, task.name), highlight=False)
+    for scenario in scenarios:
+        title = f"\n{scenario.name}: mean ± 95 % over seeds; regret: 0 oracle, 1 random item"
+        console.print(
+            leaderboard(summary, scenario.name, group_names=scenario.group_names, title=title)
+        )
+        console.print(verdict(parts, scenario.name), highlight=False)
     figure = folder / "learning_curves.png"
     draw_learning_curves(
-        curves[~curves["contender"].isin([GROUPS, PERSON, "epsilon-greedy"])],
-        group_names={task.name: task.group_names for task in tasks},
+        curves[~curves["recommender"].isin([GROUPS, PERSON, "epsilon-greedy"])],
+        group_names={scenario.name: scenario.group_names for scenario in scenarios},
         highlight=(LEARNED, KNOWN, "Thompson sampling", "LinTS"),
         path=figure,
     )
@@ -271,16 +275,16 @@ def report(parts: pd.DataFrame, tasks: list[Task], folder: Path, console: Consol
     return summary
 
 
-def verdict(parts: pd.DataFrame, task: str) -> str:
+def verdict(parts: pd.DataFrame, scenario: str) -> str:
     """Say in words what learning groups brought here, and what following each person did."""
-    whole = compare(parts, task, LEARNED, ONE)
+    whole = compare(parts, scenario, LEARNED, ONE)
     if np.isnan(whole.low):
         return "One seed says nothing of the spread: no verdict."
-    ran = set(parts.loc[parts["task"] == task, "contender"])
+    ran = set(parts.loc[parts["scenario"] == scenario, "recommender"])
     lines = [
-        _gain(what, compare(parts, task, contender, rival))
-        for what, contender, rival in COMPARISONS
-        if {contender, rival} <= ran
+        _gain(what, compare(parts, scenario, recommender, rival))
+        for what, recommender, rival in COMPARISONS
+        if {recommender, rival} <= ran
     ]
     return "\n".join(["Reward a visit, seed by seed, with 95 % intervals:", *lines])
 
@@ -294,13 +298,13 @@ def _gain(what: str, gain: Interval) -> str:
     return f"  {what}: {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {said}"
 
 
-def _opening(plan: DemoPlan, tasks: list[Task]) -> str:
+def _opening(plan: DemoPlan, scenarios: list[Scenario]) -> str:
     real = "a small table generated by this project (--ratings PATH takes your own)"
     if plan.ratings is not None:
         real = plan.ratings
     return (
         f"P-GRPO next to bandits, {plan.n_seeds} seeds\n"
-        f"  1. {tasks[0].name}, {plan.n_interactions} answers: hidden groups of 70, 20 and 10 %\n"
-        f"     with conflicting tastes, unequal reward scales and base rates\n"
+        f"  1. {scenarios[0].name}, {plan.n_interactions} answers: hidden groups of 70, 20 and\n"
+        f"     10 % with conflicting tastes, unequal reward scales and base rates\n"
         f"  2. ratings: {real}"
     )

@@ -8,7 +8,7 @@ from rich.console import Console
 
 import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec.baselines import GaussianThompson, Oracle, Uniform
-from pgrpo_rec.benchmark import Contender, Task, compare, curves_by_group, run, summarise
+from pgrpo_rec.benchmark import Recommender, Scenario, compare, curves_by_group, run, summarise
 from pgrpo_rec.benchmark.plan import slug, true_groups
 from pgrpo_rec.benchmark.runner import bin_log
 from pgrpo_rec.benchmark.summary import per_seed
@@ -33,24 +33,34 @@ def make_broken(env, seed):
     raise RuntimeError(f"broken at seed {seed}")
 
 
-TASK = Task("Hard world", make_world, 160, ("many", "some", "few"))
-UNIFORM = Contender("uniform", make_uniform)
-THOMPSON = Contender("Thompson (known)", make_thompson, "true groups")
-BROKEN = Contender("broken", make_broken)
+SCENARIO = Scenario("Hard world", make_world, 160, ("many", "some", "few"))
+UNIFORM = Recommender("uniform", make_uniform)
+THOMPSON = Recommender("Thompson (known)", make_thompson, "true groups")
+BROKEN = Recommender("broken", make_broken)
 
 
 def hand_table():
-    """Two contenders, two seeds, two groups, two bins; 10 answers and a span of 10 a cell."""
+    """Two recommenders, two seeds, two groups, two bins; 10 answers and a span of 10 a cell."""
     rows = []
-    for contender, lead in (("a", 0.0), ("b", 2.0)):
+    for recommender, lead in (("a", 0.0), ("b", 2.0)):
         for seed in (0, 1):
             for time in (0, 1):
                 for group in (0, 1):
                     regret = 8.0 - 4.0 * time + group - lead + seed
                     rows.append(
-                        ("t", contender, seed, time, group, 10, 20.0 - regret, regret, 10.0)
+                        ("t", recommender, seed, time, group, 10, 20.0 - regret, regret, 10.0)
                     )
-    columns = ["task", "contender", "seed", "bin", "user_type", "n", "reward", "regret", "span"]
+    columns = [
+        "scenario",
+        "recommender",
+        "seed",
+        "bin",
+        "user_type",
+        "n",
+        "reward",
+        "regret",
+        "span",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -58,28 +68,28 @@ def hand_table():
 
 
 def test_parts_in_the_order_of_the_plan(tmp_path):
-    parts = run([UNIFORM, THOMPSON], [TASK], [3, 1], tmp_path)
-    order = parts[["contender", "seed"]].drop_duplicates()
+    parts = run([UNIFORM, THOMPSON], [SCENARIO], [3, 1], tmp_path)
+    order = parts[["recommender", "seed"]].drop_duplicates()
     names = ["uniform"] * 2 + ["Thompson (known)"] * 2
     assert_array_equal(order.to_numpy(), np.array([names, [3, 1, 3, 1]], dtype=object).T)
     files = {"hard-world--uniform--1.csv", "hard-world--thompson-known--3.csv"}
     found = {path.name for path in tmp_path.iterdir()}
     assert files < found
     assert len(found) == 4  # and no drafts
-    assert parts.groupby(["contender", "seed"])["n"].sum().eq(160).all()
+    assert parts.groupby(["recommender", "seed"])["n"].sum().eq(160).all()
 
 
 def test_seeds_are_shared(tmp_path):
-    """All contenders meet the same worlds and visitors: spans are equal, cell by cell."""
-    parts = run([UNIFORM, THOMPSON], [TASK], [0, 1], tmp_path)
-    spans = [parts.loc[parts["contender"] == c.name, "span"] for c in (UNIFORM, THOMPSON)]
+    """All recommenders meet the same worlds and visitors: spans are equal, cell by cell."""
+    parts = run([UNIFORM, THOMPSON], [SCENARIO], [0, 1], tmp_path)
+    spans = [parts.loc[parts["recommender"] == c.name, "span"] for c in (UNIFORM, THOMPSON)]
     assert_array_equal(*spans)
     first, second = (parts.loc[parts["seed"] == seed, "span"].sum() for seed in (0, 1))
     assert first != second
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path):
-    plan = [UNIFORM, THOMPSON], [TASK], range(3)
+    plan = [UNIFORM, THOMPSON], [SCENARIO], range(3)
     whole = run(*plan, tmp_path)
     files = sorted(tmp_path.iterdir())
     kept = {path: path.stat().st_mtime_ns for path in files[2:]}
@@ -91,43 +101,47 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path):
 
 
 def test_processes_do_not_matter(tmp_path):
-    one = run([UNIFORM, THOMPSON], [TASK], [0], tmp_path / "one", n_jobs=1)
-    two = run([UNIFORM, THOMPSON], [TASK], [0], tmp_path / "two", n_jobs=2)
+    one = run([UNIFORM, THOMPSON], [SCENARIO], [0], tmp_path / "one", n_jobs=1)
+    two = run([UNIFORM, THOMPSON], [SCENARIO], [0], tmp_path / "two", n_jobs=2)
     assert_frame_equal(one, two)
 
 
 def test_what_fails_is_raised_and_what_was_done_is_kept(tmp_path):
     with pytest.raises(RuntimeError, match="broken at seed 0"):
-        run([UNIFORM, BROKEN], [TASK], [0, 1], tmp_path)
+        run([UNIFORM, BROKEN], [SCENARIO], [0, 1], tmp_path)
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found == ["hard-world--uniform--0.csv", "hard-world--uniform--1.csv"]
 
 
 def test_a_part_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
     def half(self, path, **arguments):
-        path.write_text("task,contender\nhalf a li")
+        path.write_text("scenario,recommender\nhalf a li")
         raise OSError("disk full")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", half)
     with pytest.raises(OSError, match="disk full"):
-        run([UNIFORM], [TASK], [0], tmp_path)
+        run([UNIFORM], [SCENARIO], [0], tmp_path)
     monkeypatch.undo()
     assert not list(tmp_path.glob("*.csv"))
-    assert len(run([UNIFORM], [TASK], [0], tmp_path)) > 0
+    assert len(run([UNIFORM], [SCENARIO], [0], tmp_path)) > 0
 
 
 def test_names_that_would_share_a_file_are_refused(tmp_path):
-    twins = [Contender("A b", make_uniform), Contender("a (B)", make_uniform)]
-    for plan in ((twins, [TASK], [0]), ([UNIFORM], [TASK, TASK], [0]), ([UNIFORM], [TASK], [0, 0])):
+    twins = [Recommender("A b", make_uniform), Recommender("a (B)", make_uniform)]
+    for plan in (
+        (twins, [SCENARIO], [0]),
+        ([UNIFORM], [SCENARIO, SCENARIO], [0]),
+        ([UNIFORM], [SCENARIO], [0, 0]),
+    ):
         with pytest.raises(ValueError, match="must differ in name"):
             run(*plan, tmp_path / "x")
     assert slug("Thompson (G=4) ") == "thompson-g-4"
 
 
-def test_what_contenders_are_told():
+def test_what_recommenders_are_told():
     env = make_world(0)
     types = env.unwrapped.user_types
-    told = {kind: Contender("c", make_uniform, kind).telling(env, 0) for kind in
+    told = {kind: Recommender("c", make_uniform, kind).telling(env, 0) for kind in
             ("nothing", "users", "true groups", "random groups")}  # fmt: skip
     assert told["nothing"] == {"identify": False}
     assert told["users"] == {"identify": True}
@@ -135,8 +149,8 @@ def test_what_contenders_are_told():
     dealt = told["random groups"]["clusters"]
     assert_array_equal(np.sort(dealt), np.sort(types))
     assert (dealt != types).any()
-    again = Contender("c", make_uniform, "random groups").telling(env, 0)["clusters"]
-    other = Contender("c", make_uniform, "random groups").telling(env, 1)["clusters"]
+    again = Recommender("c", make_uniform, "random groups").telling(env, 0)["clusters"]
+    other = Recommender("c", make_uniform, "random groups").telling(env, 1)["clusters"]
     assert_array_equal(dealt, again)
     assert (dealt != other).any()
     with pytest.raises(ValueError, match="knows no true groups"):
@@ -161,10 +175,11 @@ def test_sums_over_time_and_groups():
 
 
 def test_measures_of_a_run_by_hand():
-    """Contender a, seed 0: regrets 8 and 4 of group 0, 9 and 5 of group 1, spans of 10."""
+    """Recommender a, seed 0: regrets 8 and 4 of group 0, 9 and 5 of group 1, spans of 10."""
     table = per_seed(hand_table())
     assert list(table) == [
-        "task", "contender", "seed", "reward", "regret", "regret_0", "regret_1", "regret_worst",
+        "scenario", "recommender", "seed",
+        "reward", "regret", "regret_0", "regret_1", "regret_worst",
     ]  # fmt: skip
     row = table.iloc[0]
     assert_allclose(row["reward"], (80 - 26) / 40)
@@ -175,7 +190,7 @@ def test_measures_of_a_run_by_hand():
 def test_summary_by_hand():
     """Seeds differ by 0.1 in regret: mean .7, half width t(.975, 1) * .1 / 2."""
     summary = summarise(hand_table())
-    row = summary[(summary["contender"] == "a") & (summary["measure"] == "regret")].iloc[0]
+    row = summary[(summary["recommender"] == "a") & (summary["measure"] == "regret")].iloc[0]
     half = 12.7062047 * 0.05
     assert_allclose([row["mean"], row["low"], row["high"]], [0.7, 0.7 - half, 0.7 + half])
     assert (summary["n_seeds"] == 2).all()
@@ -192,7 +207,7 @@ def test_comparison_is_seed_by_seed():
 
 
 def test_curves_by_hand():
-    curves = curves_by_group(hand_table()).set_index(["contender", "user_type", "bin"])
+    curves = curves_by_group(hand_table()).set_index(["recommender", "user_type", "bin"])
     assert_allclose(curves.loc[("a", "0", 0), "mean"], 1.0 - 0.85)
     assert_allclose(curves.loc[("b", "1", 1), "mean"], 1.0 - 0.35)
     assert_allclose(curves.loc[("a", "all", 1), "mean"], 1.0 - 0.5)
@@ -200,9 +215,9 @@ def test_curves_by_hand():
 
 
 def test_oracle_and_chance_are_one_and_zero(tmp_path):
-    task = Task("t", lambda seed: make_world(seed, n=128), 7680)
-    oracle = Contender("oracle", lambda env, seed: Oracle(env))
-    seeds = per_seed(run([oracle, UNIFORM], [task], [0, 1], tmp_path)).set_index("contender")
+    scenario = Scenario("t", lambda seed: make_world(seed, n=128), 7680)
+    oracle = Recommender("oracle", lambda env, seed: Oracle(env))
+    seeds = per_seed(run([oracle, UNIFORM], [scenario], [0, 1], tmp_path)).set_index("recommender")
     assert_allclose(seeds.loc["oracle", ["regret", "regret_worst"]].to_numpy(float), 0.0, atol=1e-9)
     assert_allclose(seeds.loc["uniform", "regret"], 1.0, atol=0.05)
 
@@ -210,8 +225,8 @@ def test_oracle_and_chance_are_one_and_zero(tmp_path):
 # --- showing -------------------------------------------------------------------------------
 
 
-def test_figure_has_a_panel_a_group_and_a_line_a_contender(tmp_path):
-    narrow = hand_table().query("user_type == 0").assign(task="narrow")
+def test_figure_has_a_panel_a_group_and_a_line_a_recommender(tmp_path):
+    narrow = hand_table().query("user_type == 0").assign(scenario="narrow")
     curves = curves_by_group(pd.concat([hand_table(), narrow]))
     names = {"t": ("left", "right")}
     path = tmp_path / "curves.png"
@@ -230,7 +245,7 @@ def test_figure_has_a_panel_a_group_and_a_line_a_contender(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_leaderboard_has_a_row_a_contender(capsys):
+def test_leaderboard_has_a_row_a_recommender(capsys):
     table = leaderboard(summarise(hand_table()), "t", group_names=("left",), title="Title")
     assert table.row_count == 2
     Console(width=80).print(table)

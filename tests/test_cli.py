@@ -43,12 +43,12 @@ def test_a_run_leaves_tables_a_figure_and_its_parts(done):
     names = {path.name for path in (folder / "demo").iterdir()}
     assert names == {"plan.json", "parts", "summary.csv", "curves.csv", "learning_curves.png"}
     summary = pd.read_csv(folder / "demo" / "summary.csv")
-    assert summary["task"].nunique() == 2
+    assert summary["scenario"].nunique() == 2
     assert (summary["n_seeds"] == 2).all()
-    oracle = summary[(summary["contender"] == "oracle") & (summary["measure"] == "regret")]
+    oracle = summary[(summary["recommender"] == "oracle") & (summary["measure"] == "regret")]
     assert oracle["mean"].abs().max() < 1e-9
     parts = list((folder / "demo" / "parts").iterdir())
-    assert len(parts) == 2 * summary[["task", "contender"]].drop_duplicates().shape[0]
+    assert len(parts) == 2 * summary[["scenario", "recommender"]].drop_duplicates().shape[0]
 
 
 def test_a_run_says_what_it_does_and_what_came_out(done):
@@ -95,7 +95,7 @@ def test_a_run_on_a_table_of_ones_own(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "jokes" in out
     summary = pd.read_csv(tmp_path / "runs" / "mine" / "summary.csv")
-    assert set(summary["task"]) == {"simulated users", "jokes"}
+    assert set(summary["scenario"]) == {"simulated users", "jokes"}
 
 
 BAD_TABLES = {

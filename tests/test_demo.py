@@ -11,11 +11,11 @@ from pgrpo_rec.demo import (
     PERSON,
     RANDOM,
     DemoPlan,
-    contenders,
     find_ratings,
     load_plan,
     new_run_folder,
-    plan_tasks,
+    plan_scenarios,
+    recommenders,
     save_plan,
     verdict,
 )
@@ -106,7 +106,7 @@ def test_what_is_no_plan_is_refused(text, tmp_path):
 
 
 def test_two_worlds_simulated_and_real(tmp_path):
-    simulated, real = plan_tasks(DemoPlan(str(write_table(tmp_path / "jokes")), 2, 640))
+    simulated, real = plan_scenarios(DemoPlan(str(write_table(tmp_path / "jokes")), 2, 640))
     env = real.make(0)
     world = env.unwrapped
     assert world.n_items == 4
@@ -117,21 +117,21 @@ def test_two_worlds_simulated_and_real(tmp_path):
 
 
 def test_known_groups_compete_only_where_there_are_several(tmp_path):
-    simulated, of_one_group = plan_tasks(DemoPlan(str(write_table(tmp_path)), 1, 64))
-    names = [c.name for c in contenders(simulated.make(0))]
+    simulated, of_one_group = plan_scenarios(DemoPlan(str(write_table(tmp_path)), 1, 64))
+    names = [c.name for c in recommenders(simulated.make(0))]
     assert names[:6] == [LEARNED, GROUPS, PERSON, KNOWN, RANDOM, ONE]
     assert len(set(names)) == len(names)
-    fewer = {c.name for c in contenders(of_one_group.make(0))}
+    fewer = {c.name for c in recommenders(of_one_group.make(0))}
     assert set(names) - fewer == {GROUPS, PERSON, KNOWN, RANDOM}  # nothing is asked twice there
 
 
-def test_every_contender_can_serve_its_world():
-    simulated, _ = plan_tasks(DemoPlan(None, 1, 64))
+def test_every_recommender_can_serve_its_world():
+    simulated, _ = plan_scenarios(DemoPlan(None, 1, 64))
     env = simulated.make(0)
     obs, info = env.reset(seed=0)
-    for contender in contenders(env):
-        rec = contender.make(env, 0)
-        told = {"users": info["user_id"]} if contender.told == "users" else {}
+    for recommender in recommenders(env):
+        rec = recommender.make(env, 0)
+        told = {"users": info["user_id"]} if recommender.told == "users" else {}
         items, _ = rec.recommend(obs, **told)
         assert items.shape == (64, 1)
 
@@ -143,7 +143,17 @@ def parts_with_gains(gains):
         for name, lead in ((LEARNED, 1.0), (GROUPS, 0.0), (PERSON, 0.0), (ONE, 0.0))
         for seed, gain in enumerate(gains)
     ]
-    columns = ["task", "contender", "seed", "bin", "user_type", "n", "reward", "regret", "span"]
+    columns = [
+        "scenario",
+        "recommender",
+        "seed",
+        "bin",
+        "user_type",
+        "n",
+        "reward",
+        "regret",
+        "span",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

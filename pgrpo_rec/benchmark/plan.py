@@ -17,7 +17,7 @@ Told = Literal["nothing", "users", "true groups", "random groups"]
 
 
 @dataclass(frozen=True)
-class Contender:
+class Recommender:
     """A recommender and what it is told about who is here.
 
     Parameters
@@ -46,7 +46,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Task:
+class Scenario:
     """A world and how many answers are heard in it.
 
     Parameters

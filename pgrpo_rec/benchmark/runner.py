@@ -1,6 +1,6 @@
-"""Run contenders on tasks over seeds; results are written as they come.
+"""Run recommenders on scenarios over seeds; results are written as they come.
 
-Every (task, contender, seed) is one part, a small CSV file of its own. A run that was
+Every (scenario, recommender, seed) is one part, a small CSV file of its own. A run that was
 stopped goes on where it was: parts that are there are not done again.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from pgrpo_rec.benchmark.plan import Contender, Task, slug
+from pgrpo_rec.benchmark.plan import Recommender, Scenario, slug
 from pgrpo_rec.progress import progress_bar
 from pgrpo_rec.simulate import simulate
 
@@ -24,22 +24,22 @@ SUMS = ["reward", "regret", "span"]
 
 
 def run(
-    contenders: Sequence[Contender],
-    tasks: Sequence[Task],
+    recommenders: Sequence[Recommender],
+    scenarios: Sequence[Scenario],
     seeds: Iterable[int],
     output: Path,
     *,
     n_jobs: int = 1,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Let every contender do every task with every seed.
+    """Let every recommender do every scenario with every seed.
 
-    Seeds are shared: with the same seed all contenders meet the same world and the same
+    Seeds are shared: with the same seed all recommenders meet the same world and the same
     visitors, so differences between them may be taken seed by seed.
 
     Parameters
     ----------
-    contenders, tasks : sequences
+    recommenders, scenarios : sequences
     seeds : iterable of int
     output : pathlib.Path
         Folder for the parts; those already there are read, not run.
@@ -50,19 +50,21 @@ def run(
     Returns
     -------
     pandas.DataFrame
-        Columns ``task``, ``contender``, ``seed``, ``bin`` (0 to 39, time), ``user_type``, ``n``
-        and sums over those n answers of ``reward``, ``regret`` and ``span`` (what the world's
-        best item earns more than a random one). In the order of tasks, contenders, seeds.
+        Columns ``scenario``, ``recommender``, ``seed``, ``bin`` (0 to 39, time), ``user_type``,
+        ``n`` and sums over those n answers of ``reward``, ``regret`` and ``span`` (what the world's
+        best item earns more than a random one). In the order of scenarios, recommenders, seeds.
 
     Raises
     ------
     ValueError
         If two parts would have the same file name.
     """
-    order = list(product(tasks, contenders, seeds))
+    order = list(product(scenarios, recommenders, seeds))
     paths = [output / _file_name(*unit) for unit in order]
     if len(set(paths)) < len(paths):
-        raise ValueError("tasks, contenders and seeds must differ in name, beyond case and signs")
+        raise ValueError(
+            "scenarios, recommenders and seeds must differ in name, beyond case and signs"
+        )
     output.mkdir(parents=True, exist_ok=True)
     missing = [(unit, path) for unit, path in zip(order, paths, strict=True) if not path.exists()]
     jobs = (delayed(_run_part)(*unit, path) for unit, path in missing)
@@ -73,24 +75,24 @@ def run(
     return pd.concat(parts, ignore_index=True)
 
 
-def _file_name(task: Task, contender: Contender, seed: int) -> str:
-    return f"{slug(task.name)}--{slug(contender.name)}--{seed}.csv"
+def _file_name(scenario: Scenario, recommender: Recommender, seed: int) -> str:
+    return f"{slug(scenario.name)}--{slug(recommender.name)}--{seed}.csv"
 
 
-def _run_part(task: Task, contender: Contender, seed: int, path: Path) -> str:
-    env = task.make(seed)
-    recommender = contender.make(env, seed)
-    told = contender.telling(env, seed)
+def _run_part(scenario: Scenario, recommender: Recommender, seed: int, path: Path) -> str:
+    env = scenario.make(seed)
+    learner = recommender.make(env, seed)
+    told = recommender.telling(env, seed)
     past = getattr(env.unwrapped, "past", None)
-    log = simulate(recommender, env, task.n_interactions, seed=seed, past=past, **told)
+    log = simulate(learner, env, scenario.n_interactions, seed=seed, past=past, **told)
     part = bin_log(log)
-    part.insert(0, "task", task.name)
-    part.insert(1, "contender", contender.name)
+    part.insert(0, "scenario", scenario.name)
+    part.insert(1, "recommender", recommender.name)
     part.insert(2, "seed", seed)
     draft = path.with_suffix(f".{os.getpid()}.draft")
     part.to_csv(draft, index=False)
     draft.replace(path)  # whole or not at all
-    return f"{task.name}: {contender.name}"
+    return f"{scenario.name}: {recommender.name}"
 
 
 def bin_log(log: pd.DataFrame, n_bins: int = N_BINS) -> pd.DataFrame:

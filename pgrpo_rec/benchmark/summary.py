@@ -1,4 +1,4 @@
-"""From parts to tables: per contender, overall, per group and for the worst group.
+"""From parts to tables: per recommender, overall, per group and for the worst group.
 
 Normalised regret is regret divided by what the world's best item earns more than a random
 one: 0 is the oracle, 1 is showing anything, and more than 1 is worse than that.
@@ -11,7 +11,7 @@ import pandas as pd
 from pgrpo_rec.benchmark.runner import SUMS
 from pgrpo_rec.evaluation.statistics import Interval, mean_interval
 
-UNIT = ["task", "contender", "seed"]
+UNIT = ["scenario", "recommender", "seed"]
 
 
 def per_seed(parts: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def per_seed(parts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``task``, ``contender``, ``seed``, ``reward``, ``regret``, ``regret_0`` ...,
+        Columns ``scenario``, ``recommender``, ``seed``, ``reward``, ``regret``, ``regret_0`` ...,
         ``regret_worst``.
     """
     whole = parts.groupby(UNIT, sort=False)[["n", *SUMS]].sum()
@@ -46,31 +46,33 @@ def summarise(parts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Tidy: ``task``, ``contender``, ``measure``, ``mean``, ``low``, ``high``, ``n_seeds``.
+        Tidy: ``scenario``, ``recommender``, ``measure``, ``mean``, ``low``, ``high``, ``n_seeds``.
     """
     seeds = per_seed(parts)
     measures = [column for column in seeds.columns if column not in UNIT]
     rows = []
-    for (task, contender), runs in seeds.groupby(["task", "contender"], sort=False):
+    for (scenario, recommender), runs in seeds.groupby(["scenario", "recommender"], sort=False):
         for measure in measures:
             values = runs[measure].dropna()
             if len(values):
                 interval = mean_interval(values)
-                rows.append((task, contender, measure, *interval, len(values)))
-    columns = ["task", "contender", "measure", "mean", "low", "high", "n_seeds"]
+                rows.append((scenario, recommender, measure, *interval, len(values)))
+    columns = ["scenario", "recommender", "measure", "mean", "low", "high", "n_seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def compare(
-    parts: pd.DataFrame, task: str, contender: str, rival: str, measure: str = "reward"
+    parts: pd.DataFrame, scenario: str, recommender: str, rival: str, measure: str = "reward"
 ) -> Interval:
-    """Return by how much one contender exceeds another, seed by seed, with a 95 % interval."""
+    """Return by how much one recommender exceeds another, seed by seed, with a 95 % interval."""
     seeds = per_seed(parts)
-    wide = seeds[seeds["task"] == task].pivot(index="seed", columns="contender", values=measure)
-    for name in (contender, rival):
+    wide = seeds[seeds["scenario"] == scenario].pivot(
+        index="seed", columns="recommender", values=measure
+    )
+    for name in (recommender, rival):
         if name not in wide:
-            raise ValueError(f"{name!r} did not run on {task!r}; these did: {list(wide)}")
-    return mean_interval(wide[contender] - wide[rival])
+            raise ValueError(f"{name!r} did not run on {scenario!r}; these did: {list(wide)}")
+    return mean_interval(wide[recommender] - wide[rival])
 
 
 def curves_by_group(parts: pd.DataFrame) -> pd.DataFrame:
@@ -79,14 +81,14 @@ def curves_by_group(parts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``task``, ``contender``, ``user_type`` ("all" or a number), ``bin``, ``mean``, ``low``,
-        ``high``; a value of 0 is a random item, 1 the world's best.
+        ``scenario``, ``recommender``, ``user_type`` ("all" or a number), ``bin``, ``mean``,
+        ``low``, ``high``; a value of 0 is a random item, 1 the world's best.
     """
     everyone = parts.groupby([*UNIT, "bin"], sort=False, as_index=False)[SUMS].sum()
     both = pd.concat([everyone.assign(user_type="all"), parts], ignore_index=True)
     both["user_type"] = both["user_type"].astype(str)
     both["value"] = 1.0 - both["regret"] / both["span"]
-    key = ["task", "contender", "user_type", "bin"]
+    key = ["scenario", "recommender", "user_type", "bin"]
     rows = [
         (*names, *mean_interval(values))
         for names, values in both.dropna(subset=["value"]).groupby(key, sort=False)["value"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette without its yellow: readable with colour-blind eyes. An eighth
-# contender gets the first colour again, and another line.
+# recommender gets the first colour again, and another line.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 REFERENCES = {"oracle": "#777777", "uniform": "#BBBBBB"}  # not rivals: drawn in grey
 
@@ -25,15 +25,15 @@ def draw_learning_curves(
     highlight: Sequence[str] = (),
     path: Path | None = None,
 ) -> Figure:
-    """Draw learning curves, a row of panels a task: everyone, then each true group.
+    """Draw learning curves, a row of panels a scenario: everyone, then each true group.
 
     Parameters
     ----------
     curves : pandas.DataFrame
         As `pgrpo_rec.benchmark.curves_by_group` returns it.
-    group_names : mapping from task to names of its user types, optional
+    group_names : mapping from scenario to names of its user types, optional
     highlight : sequence of str, optional
-        Contenders in strong lines with their 95 % bands; the others are thin.
+        Recommenders in strong lines with their 95 % bands; the others are thin.
     path : pathlib.Path, optional
         Where to save the picture; its ending says the format.
 
@@ -43,20 +43,26 @@ def draw_learning_curves(
     """
     from matplotlib.figure import Figure
 
-    tasks = list(dict.fromkeys(curves["task"]))
-    widest = max(curves[curves["task"] == t]["user_type"].nunique() for t in tasks)
-    figure = Figure(figsize=(3.4 * widest + 2.2, 3.2 * len(tasks)), dpi=120, layout="constrained")
-    axes = figure.subplots(len(tasks), widest, squeeze=False, sharey="row")
-    names = list(dict.fromkeys(curves["contender"]))
+    scenarios = list(dict.fromkeys(curves["scenario"]))
+    widest = max(curves[curves["scenario"] == t]["user_type"].nunique() for t in scenarios)
+    figure = Figure(
+        figsize=(3.4 * widest + 2.2, 3.2 * len(scenarios)), dpi=120, layout="constrained"
+    )
+    axes = figure.subplots(len(scenarios), widest, squeeze=False, sharey="row")
+    names = list(dict.fromkeys(curves["recommender"]))
     rivals = [name for name in names if name not in REFERENCES]
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(rivals)} | REFERENCES
     dotted = set(rivals[len(COLOURS) :])
-    for row, task in zip(axes, tasks, strict=True):
-        of_task = curves[curves["task"] == task]
-        types = ["all", *sorted(set(of_task["user_type"]) - {"all"})]
+    for row, scenario in zip(axes, scenarios, strict=True):
+        of_scenario = curves[curves["scenario"] == scenario]
+        types = ["all", *sorted(set(of_scenario["user_type"]) - {"all"})]
         for ax, user_type in zip(row, types, strict=False):
-            _draw_panel(ax, of_task[of_task["user_type"] == user_type], colours, highlight, dotted)
-            ax.set_title(_title(task, user_type, (group_names or {}).get(task, ())), fontsize=10)
+            _draw_panel(
+                ax, of_scenario[of_scenario["user_type"] == user_type], colours, highlight, dotted
+            )
+            ax.set_title(
+                _title(scenario, user_type, (group_names or {}).get(scenario, ())), fontsize=10
+            )
         for ax in row[len(types) :]:
             ax.set_visible(False)
         row[0].set_ylabel("value of what is shown\n0 = random item, 1 = best item")
@@ -74,7 +80,7 @@ def _draw_panel(
     highlight: Sequence[str],
     dotted: Collection[str],
 ) -> None:
-    for name, curve in curves.groupby("contender", sort=False):
+    for name, curve in curves.groupby("recommender", sort=False):
         strong = name in highlight
         time = (curve["bin"] + 0.5) / (curves["bin"].max() + 1)
         line = ":" if name in dotted else "-" if strong else "--"
@@ -88,9 +94,9 @@ def _draw_panel(
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _title(task: str, user_type: str, names: Sequence[str]) -> str:
+def _title(scenario: str, user_type: str, names: Sequence[str]) -> str:
     if user_type == "all":
-        return f"{task}: everyone"
+        return f"{scenario}: everyone"
     number = int(user_type)
     name = names[number] if number < len(names) else f"group {number}"
     return name.replace("\n", ", ")

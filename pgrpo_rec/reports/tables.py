@@ -9,23 +9,27 @@ from rich.table import Table
 
 
 def leaderboard(
-    summary: pd.DataFrame, task: str, *, group_names: Sequence[str] = (), title: str | None = None
+    summary: pd.DataFrame,
+    scenario: str,
+    *,
+    group_names: Sequence[str] = (),
+    title: str | None = None,
 ) -> Table:
-    """Return one task's table, contenders in rows, as mean ± half the 95 % interval.
+    """Return one scenario's table, recommenders in rows, as mean ± half the 95 % interval.
 
     Parameters
     ----------
     summary : pandas.DataFrame
         As `pgrpo_rec.benchmark.summarise` returns it.
-    task : str
+    scenario : str
     group_names : sequence of str, optional
         Names of user types 0, 1, ...
     title : str, optional
     """
-    rows = summary[summary["task"] == task]
+    rows = summary[summary["scenario"] == scenario]
     measures = list(dict.fromkeys(rows["measure"]))
     table = Table(
-        title=title or task,
+        title=title or scenario,
         title_justify="left",
         title_style="bold",
         box=None,
@@ -34,10 +38,10 @@ def leaderboard(
     table.add_column("", no_wrap=True)
     for measure in measures:
         table.add_column(_header(measure, group_names), justify="right", no_wrap=True)
-    for contender, cells in rows.groupby("contender", sort=False):
+    for recommender, cells in rows.groupby("recommender", sort=False):
         by_measure = cells.set_index("measure")
         table.add_row(
-            str(contender),
+            str(recommender),
             *(_cell(by_measure.loc[m], m) if m in by_measure.index else "" for m in measures),
         )
     return table
