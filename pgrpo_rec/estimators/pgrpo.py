@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.adaptation import OwnAnswers
@@ -73,6 +74,17 @@ class PGRPORecommender(BaseRecommender):
         First-order solvers: gradient steps a batch.
     entropy_coef : float, default=0.01
         First-order solvers: weight of the policy's entropy, in nats; keeps it exploring.
+    kl_coef : float, default=0.0
+        First-order solvers: weight of the divergence from a reference policy, in nats.
+    kl : {"exact", "k3"}, default="exact"
+        First-order solvers: the divergence summed over all items, or the estimate from the
+        item shown that trainers of language models use (`pgrpo_rec.objectives`).
+    reference_decay : float in [0, 1], default=1
+        First-order solvers: what is left of the reference policy after each batch, the rest
+        being the policy as it stands. 1 keeps it frozen, at the uniform policy until
+        `freeze_reference` is called; 0 holds every step to the policy before the batch.
+    max_grad_norm : float or None, default=None
+        First-order solvers: a longer gradient is shortened to this norm.
     cluster_shrinkage : float, default=0.0
         First-order solvers: pulls the clusters' own weights towards the shared ones, at
         every step by this fraction of the learning rate.
@@ -145,6 +157,10 @@ class PGRPORecommender(BaseRecommender):
         clip_range_high: float | None = None,
         n_epochs: int = 1,
         entropy_coef: float = 0.01,
+        kl_coef: float = 0.0,
+        kl: Literal["exact", "k3"] = "exact",
+        reference_decay: float = 1.0,
+        max_grad_norm: float | None = None,
         cluster_shrinkage: float = 0.0,
         advantage_clip: float | None = 10.0,
         history_order: Order = "before",
@@ -167,6 +183,10 @@ class PGRPORecommender(BaseRecommender):
         self.clip_range_high = clip_range_high
         self.n_epochs = n_epochs
         self.entropy_coef = entropy_coef
+        self.kl_coef = kl_coef
+        self.kl = kl
+        self.reference_decay = reference_decay
+        self.max_grad_norm = max_grad_norm
         self.cluster_shrinkage = cluster_shrinkage
         self.advantage_clip = advantage_clip
         self.history_order = history_order
@@ -207,9 +227,13 @@ class PGRPORecommender(BaseRecommender):
             n_items,
             n_columns,
             solver=SOLVERS[self.solver](self.learning_rate),
-            penalties=Penalties(self.clip_range, high, 0.0, self.entropy_coef),
+            penalties=Penalties(
+                self.clip_range, high, self.kl_coef, self.entropy_coef, self.kl == "k3"
+            ),
             n_epochs=self.n_epochs,
             shrinkage=self.learning_rate * self.cluster_shrinkage,
+            max_norm=self.max_grad_norm,
+            reference_decay=self.reference_decay,
         )
 
     def _meet(self, visits: Visits) -> Audience:
@@ -295,6 +319,28 @@ class PGRPORecommender(BaseRecommender):
         for _ in range(n_passes):
             for start in range(0, interactions.visits.n, rows_a_batch):
                 self._learn(interactions.take(slice(start, start + rows_a_batch)))
+
+    def freeze_reference(self) -> Self:
+        """Hold the policy from now on to what it is now; see ``kl_coef``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If no catalogue and no feedback has come yet.
+        ValueError
+            If the solver is "natural", which has no reference policy.
+        """
+        check_is_fitted(self, "actions_")
+        if not isinstance(self._learner, FirstOrder):
+            raise ValueError(
+                f"solver={self.solver!r} has no reference policy; solver='adam' and 'sgd' have"
+            )
+        self._learner.freeze_reference()
+        return self
 
     def _learn(self, interactions: Interactions) -> None:
         log = interactions

@@ -32,6 +32,7 @@ CHOICES: dict[str, Iterable[object]] = {
     "solver": ("natural", *SOLVERS),
     "history_order": ORDERS,
     "user_adaptation": (True, False),
+    "kl": ("exact", "k3"),
 }
 RANGES: dict[str, Range] = {
     "n_clusters": Range(Integral, low=1, instead="auto"),
@@ -47,6 +48,9 @@ RANGES: dict[str, Range] = {
     "clip_range_high": Range(Real, above=0.0, instead=None),
     "entropy_coef": Range(Real, low=0.0),
     "cluster_shrinkage": Range(Real, low=0.0),
+    "kl_coef": Range(Real, low=0.0),
+    "reference_decay": Range(Real, low=0.0, high=1.0),
+    "max_grad_norm": Range(Real, above=0.0, instead=None),
     "advantage_clip": Range(Real, above=0.0, instead=None),
 }
 
