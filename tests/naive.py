@@ -56,9 +56,16 @@ def surrogate_value(weights, reference, batch, penalties):
     log = np.log(np.where(batch.available, pi, 1.0))
     log_ref = np.log(np.where(batch.available, ref, 1.0))
     values = np.minimum(rho * batch.advantages, clipped * batch.advantages)
-    values -= penalties.kl_coef * (pi * (log - log_ref)).sum(axis=1)
+    values -= penalties.kl_coef * divergence(log, log_ref, batch.actions, penalties.k3)
     values -= penalties.entropy_coef * (pi * log).sum(axis=1)
     return np.average(values, weights=batch.weights)
+
+
+def divergence(log, log_ref, actions, k3):
+    if not k3:
+        return (np.exp(log) * (log - log_ref)).sum(axis=1)
+    u = (log_ref - log)[np.arange(len(log)), actions]
+    return np.exp(u) - u - 1
 
 
 def central_differences(function, x, step=1e-5):
