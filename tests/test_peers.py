@@ -65,6 +65,18 @@ def test_a_peer_told_groups_keeps_a_learner_for_each(library, module, name, argu
     assert np.mean(right[-20:]) > 0.55
 
 
+def test_a_policy_of_mab_wiser_that_takes_no_contexts_gets_none():
+    peer = adapter("mabwiser", "mab_wiser", "MabWiser")(
+        3, algorithm="ThompsonSampling", random_state=0
+    )
+    X, shown = np.ones((20, 1)), []
+    for _ in range(20):
+        items, _ = peer.recommend(X)
+        peer.partial_fit(X, (items[:, 0] == 1).astype(float), actions=items[:, 0])
+        shown.append((items == 1).mean())
+    assert np.mean(shown[-10:]) > 0.8
+
+
 @pytest.mark.parametrize(("library", "module", "name", "arguments"), ADAPTERS)
 def test_a_peer_runs_in_simulate_and_repeats_itself(library, module, name, arguments):
     kind = adapter(library, module, name)

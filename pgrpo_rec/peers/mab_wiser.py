@@ -14,10 +14,11 @@ class MabWiser(Peer):
     """A ``MAB`` with one of its learning policies; it tells no probabilities.
 
     ``settings`` are arguments of the learning policy, such as ``{"alpha": 0.5}``. Before its
-    first feedback it cannot choose: items are drawn at random then.
+    first feedback it cannot choose: items are drawn at random then. Policies that take no
+    contexts get none, and choose for one visit at a time.
     """
 
-    ALGORITHMS = ("LinTS", "LinUCB", "LinGreedy")
+    ALGORITHMS = ("LinTS", "LinUCB", "LinGreedy", "ThompsonSampling", "UCB1", "EpsilonGreedy")
 
     def _new(self, algorithm: str, settings: dict[str, Any], seed: int) -> Any:
         policy = getattr(LearningPolicy, algorithm)(**settings)
@@ -26,12 +27,15 @@ class MabWiser(Peer):
     def _act(self, learner: Any, contexts: Floats) -> tuple[Ints, Floats]:
         n = len(contexts)
         if not learner._is_initial_fit:
-            return self._rng.integers(self.actions_.size, size=n), np.full(
-                n, 1.0 / self.actions_.size
-            )
-        return np.array(learner.predict(contexts)).reshape(-1), np.full(n, np.nan)
+            anything = self._rng.integers(self.actions_.size, size=n)
+            return anything, np.full(n, 1.0 / self.actions_.size)
+        if learner.is_contextual:
+            chosen = np.array(learner.predict(contexts)).reshape(-1)
+        else:
+            chosen = np.array([learner.predict() for _ in range(n)])
+        return chosen, np.full(n, np.nan)
 
     def _update(
         self, learner: Any, contexts: Floats, actions: Ints, rewards: Floats, shares: Floats
     ) -> None:
-        learner.partial_fit(actions, rewards, contexts)
+        learner.partial_fit(actions, rewards, contexts if learner.is_contextual else None)
