@@ -50,7 +50,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.plot: $(VENV)/bin/python $(SETUP)
-	$(BIN)/python -m pip install -qq --editable '.[plot]'
+	$(BIN)/python -m pip install -qq --editable '.[plot,benchmark]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python $(SETUP)
