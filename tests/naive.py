@@ -129,3 +129,21 @@ def uniform(key, episode, t, slot):
     place = (episode * 0x9E3779B97F4A7C15 + t * 0xA0761D6478BD642F) % TWO_64
     z = splitmix((splitmix(key ^ splitmix(place)) + slot * 0xE7037ED1A0B428DB) % TWO_64)
     return (z >> 11) / 2**53
+
+
+def capped(probabilities, categories, cap):
+    """Cut what is above the cap and hand it to the rest in proportion, until nothing is."""
+    policy = np.array(probabilities, dtype=float)
+    n = max(categories) + 1
+    mass = np.array([sum(policy[np.array(categories) == c]) for c in range(n)])
+    full = np.zeros(n, dtype=bool)
+    for _ in range(n):
+        over = ~full & (mass > cap)
+        if not over.any():
+            break
+        full |= over
+        mass[full] = cap
+        if not full.all():
+            mass[~full] *= (1.0 - cap * full.sum()) / mass[~full].sum()
+    share = np.array([sum(policy[np.array(categories) == c]) for c in categories])
+    return policy / share * mass[np.array(categories)]
