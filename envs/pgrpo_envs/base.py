@@ -35,12 +35,11 @@ class WorldVectorEnv(ServedVectorEnv):
         -------
         ndarray of float64, shape (n, K), or the shape of ``actions``
         """
-        values = self._expected()
         if actions is None:
-            return values
+            return self._expected()
         actions = self._checked(actions, (self.num_envs, *np.shape(actions)[1:2]))
         columns = actions.reshape(self.num_envs, -1)
-        return np.take_along_axis(values, columns, axis=1).reshape(np.shape(actions))
+        return self._expected_of(columns).reshape(np.shape(actions))
 
     def best_expected_reward(self) -> NDArray[np.float64]:
         """Return the expected reward of each lane's best available action, shape (n,)."""
