@@ -6,6 +6,7 @@ from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.lin_ucb import LinUCB
 from pgrpo_rec.baselines.logistic_ts import LogisticTS
 from pgrpo_rec.baselines.oracle import Oracle
+from pgrpo_rec.baselines.ranked_thompson import RankedThompson
 from pgrpo_rec.baselines.thompson import GaussianThompson
 from pgrpo_rec.baselines.uniform import Uniform
 
@@ -17,5 +18,6 @@ __all__ = [
     "LinUCB",
     "LogisticTS",
     "Oracle",
+    "RankedThompson",
     "Uniform",
 ]
