@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.baselines.window import empty_window, slide
 from pgrpo_rec.estimators.audience import Everyone, KnownClusters
 from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.histories import RewardHistory
@@ -31,12 +32,14 @@ class Bandit(BaseRecommender):
     """
 
     discount: float = 1.0  # what each answer of a cluster leaves of the weight of all before
+    window: int | None = None  # how many of a cluster's last answers the sums are of
 
     def _start(self, n_features: int) -> None:
         self._audience: Everyone | KnownClusters | None = None
         self.count_ = np.zeros((0, self.actions_.size))
         self.sum_ = np.zeros((0, self.actions_.size))
         self.sumsq_ = np.zeros((0, self.actions_.size))
+        self._recent = empty_window(0, self.window or 1)
 
     def _clusters(self, visits: Visits) -> Ints:
         """Return each visit's cluster, one past the last where it has not been met."""
@@ -53,6 +56,9 @@ class Bandit(BaseRecommender):
         for name in ("count_", "sum_", "sumsq_"):
             old = getattr(self, name)
             setattr(self, name, np.vstack([old, np.zeros((n_clusters - len(old), old.shape[1]))]))
+        if self.window is not None:
+            blank = empty_window(n_clusters - self._recent.heard.size, self.window)
+            self._recent = self._recent.followed_by(blank)
 
     def _learn(self, interactions: Interactions) -> None:
         self._clusters(interactions.visits)
@@ -61,14 +67,12 @@ class Bandit(BaseRecommender):
         self._grow(self._audience.n_clusters)
         if self.discount < 1.0:
             self._fade(np.bincount(clusters, minlength=len(self.count_)))
-        add_rewards(
-            self.count_,
-            self.sum_,
-            self.sumsq_,
-            clusters,
-            interactions.actions,
-            interactions.rewards,
-        )
+        sums = (self.count_, self.sum_, self.sumsq_)
+        rows = (clusters, interactions.actions, interactions.rewards)
+        if self.window is None:
+            add_rewards(*sums, *rows)
+        else:
+            slide(self._recent, *sums, *rows)
         self._absorb(interactions, clusters)
 
     def _fade(self, heard: Ints) -> None:
@@ -105,6 +109,21 @@ def add_rewards(
         count[p, k] += 1.0
         total[p, k] += rewards[i]
         square[p, k] += rewards[i] * rewards[i]
+
+
+def means(count: Floats, total: Floats) -> Floats:
+    """Return the mean reward of every item, infinite where it was never shown; shape (n, K)."""
+    return np.divide(total, count, out=np.full(count.shape, np.inf), where=count > 0.0)
+
+
+def check_rates(rewards: Floats) -> None:
+    """Raise ValueError unless rewards are rates, from 0 to 1."""
+    outside = (rewards < 0.0) | (rewards > 1.0)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise ValueError(
+            f"y is {rewards[row]} in row {row}; a click rate needs rewards from 0 to 1"
+        )
 
 
 def spread_over_best(values: Floats, available: NDArray[np.bool_]) -> Floats:
