@@ -41,15 +41,24 @@ class Bandit(BaseRecommender):
         self.sumsq_ = np.zeros((0, self.actions_.size))
         self._recent = empty_window(0, self.window or 1)
 
-    def _clusters(self, visits: Visits) -> Ints:
-        """Return each visit's cluster, one past the last where it has not been met."""
+    def _as_clusters(self, visits: Visits) -> Visits:
+        """Return the visits with that as clusters of which a model each is kept."""
+        return visits
+
+    def _meet(self, visits: Visits) -> Everyone | KnownClusters:
+        """Fix at the first call whether clusters are told; later calls must tell them alike."""
         if self._audience is None:
             kind = Everyone if visits.clusters is None else KnownClusters
             self._audience = kind(RewardHistory(1 if kind is Everyone else 0))
             self._grow(self._audience.n_clusters)
         if isinstance(self._audience, KnownClusters) != (visits.clusters is not None):
             raise ValueError("clusters must be given at every call or at none; this one differs")
-        return self._audience.index(visits)
+        return self._audience
+
+    def _clusters(self, visits: Visits) -> Ints:
+        """Return each visit's cluster, one past the last where it has not been met."""
+        visits = self._as_clusters(visits)
+        return self._meet(visits).index(visits)
 
     def _grow(self, n_clusters: int) -> None:
         """Make room for new clusters."""
@@ -61,10 +70,10 @@ class Bandit(BaseRecommender):
             self._recent = self._recent.followed_by(blank)
 
     def _learn(self, interactions: Interactions) -> None:
-        self._clusters(interactions.visits)
-        assert self._audience is not None
-        clusters, _ = self._audience.absorb(interactions)
-        self._grow(self._audience.n_clusters)
+        visits = self._as_clusters(interactions.visits)
+        audience = self._meet(visits)
+        clusters, _ = audience.absorb(interactions._replace(visits=visits))
+        self._grow(audience.n_clusters)
         if self.discount < 1.0:
             self._fade(np.bincount(clusters, minlength=len(self.count_)))
         sums = (self.count_, self.sum_, self.sumsq_)

@@ -8,11 +8,12 @@ from sklearn.base import clone
 
 from pgrpo_rec._random import Seed
 from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.baselines.by_user import ByUser
 from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.interactions import Interactions, Visits
 
 
-class PerUser(BaseRecommender):
+class PerUser(ByUser, BaseRecommender):
     """Keep one model of a bandit for every user.
 
     Nothing is shared between users: the other end from pooling everyone. Someone never met is
@@ -62,19 +63,15 @@ class PerUser(BaseRecommender):
         self.bandit._check_interactions(interactions)
 
     def _start(self, n_features: int) -> None:
+        self._told = None
         self.bandit_ = clone(self.bandit)
         self.bandit_._begin(self.actions_, n_features)
 
     def _learn(self, interactions: Interactions) -> None:
-        self.bandit_._learn(interactions._replace(visits=by_user(interactions.visits)))
+        self.bandit_._learn(interactions._replace(visits=self._as_clusters(interactions.visits)))
 
     def _values(self, visits: Visits) -> NDArray[np.float64]:
-        return self.bandit_._values(by_user(visits))
+        return self.bandit_._values(self._as_clusters(visits))
 
     def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
-        return self.bandit_._probabilities(by_user(visits))
-
-
-def by_user(visits: Visits) -> Visits:
-    """Return the visits with user ids in the place of clusters, where there are any."""
-    return visits if visits.users is None else visits._replace(clusters=visits.users, users=None)
+        return self.bandit_._probabilities(self._as_clusters(visits))
