@@ -64,10 +64,12 @@ class LinearBandit(Bandit):
         super()._grow(n_clusters)
         n_more = n_clusters - len(self._known.theta)
         more = self._strangers(n_more)
-        self._known = Regressions(*map(np.concatenate, zip(self._known, more, strict=True)))
+        pairs = zip(self._known, more, strict=True)
+        self._known = Regressions(*(np.concatenate(pair) for pair in pairs))
         if self.discount < 1.0:
             blank = empty_sums(n_more, self.actions_.size, self._n_columns)
-            self._fading = Sums(*map(np.concatenate, zip(self._fading, blank, strict=True)))
+            both = zip(self._fading, blank, strict=True)
+            self._fading = Sums(*(np.concatenate(pair) for pair in both))
 
     def _strangers(self, n_clusters: int) -> Regressions:
         """Return what is known of clusters that have answered nothing."""

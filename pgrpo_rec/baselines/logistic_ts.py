@@ -133,7 +133,7 @@ class LogisticTS(Bandit):
         left = (self.discount**heard)[:, None, None, None]
         prior = self.ridge * np.eye(self._n_columns)
         self._precision = left * self._precision + (1.0 - left) * prior
-        self._covariance = np.linalg.inv(self._precision)
+        self._covariance = np.asarray(np.linalg.inv(self._precision), dtype=np.float64)
 
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)
