@@ -17,6 +17,8 @@ from pgrpo_rec.baselines import (
     BoltzmannGumbel,
     EpsilonGreedy,
     GaussianThompson,
+    HybridLinTS,
+    HybridLinUCB,
     LinTS,
     LinUCB,
     LogisticTS,
@@ -37,7 +39,8 @@ from pgrpo_rec.baselines.ridge import (
 
 SEEDS = st.integers(0, 2**32 - 1)
 QUICK = [EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Boltzmann, SquareCB]  # untuned
-SUMS = [*QUICK, BoltzmannGumbel, KLUCB, EXP3, Popularity, UCB1]  # they know sums of answers
+# what these know is sums of answers, whatever the batches
+SUMS = [*QUICK, BoltzmannGumbel, KLUCB, EXP3, Popularity, UCB1, HybridLinTS, HybridLinUCB]
 LEARNING = [*SUMS, LogisticTS]
 RATES = {LogisticTS, KLUCB, EXP3}  # rewards must be from 0 to 1
 BAD = {
@@ -52,6 +55,8 @@ BAD = {
     Boltzmann: {"temperature": 0.0, "decay": -1.0},
     BoltzmannGumbel: {"width": 0.0, "discount": 0.0},
     EXP3: {"learning_rate": 0.0, "mixing": 1.5},
+    HybridLinTS: {"ridge": 0.0, "shared_ridge": 0.0, "width": 0.0, "discount": 0.0},
+    HybridLinUCB: {"ridge": 0.0, "shared_ridge": -1.0, "width": 0.0, "discount": 1.1},
     SquareCB: {"ridge": 0.0, "gamma": 0.0, "growth": -1.0, "discount": 0.0},
 }
 

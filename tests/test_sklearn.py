@@ -18,13 +18,18 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pgrpo_rec import PGRPORecommender, PreferenceClustering
 from pgrpo_rec.baselines import (
+    CLUB,
     EXP3,
     KLUCB,
+    SCLUB,
     UCB1,
     Boltzmann,
     BoltzmannGumbel,
+    DynUCB,
     EpsilonGreedy,
     GaussianThompson,
+    HybridLinTS,
+    HybridLinUCB,
     LinTS,
     LinUCB,
     LogisticTS,
@@ -36,6 +41,7 @@ from pgrpo_rec.baselines import (
 BASELINES = [
     *(kind() for kind in (EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Uniform)),
     *(kind() for kind in (Boltzmann, BoltzmannGumbel, Popularity, SquareCB, UCB1)),
+    *(kind() for kind in (CLUB, SCLUB, DynUCB, HybridLinTS, HybridLinUCB)),
 ]
 OF_RATES = [EXP3(), KLUCB(), LogisticTS()]  # rewards must be from 0 to 1
 SOLVERS = [PGRPORecommender(solver=solver) for solver in ("natural", "adam", "sgd")]

@@ -6,6 +6,7 @@ from pgrpo_rec.baselines.club import CLUB
 from pgrpo_rec.baselines.dyn_ucb import DynUCB
 from pgrpo_rec.baselines.epsilon_greedy import EpsilonGreedy
 from pgrpo_rec.baselines.exp3 import EXP3
+from pgrpo_rec.baselines.hybrid_bandit import HybridLinTS, HybridLinUCB
 from pgrpo_rec.baselines.kl_ucb import KLUCB
 from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.lin_ucb import LinUCB
@@ -32,6 +33,8 @@ __all__ = [
     "DynUCB",
     "EpsilonGreedy",
     "GaussianThompson",
+    "HybridLinTS",
+    "HybridLinUCB",
     "LinTS",
     "LinUCB",
     "LogisticTS",

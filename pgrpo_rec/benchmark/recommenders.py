@@ -10,14 +10,19 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from pgrpo_rec.baselines import (
+    CLUB,
     EXP3,
     KLUCB,
+    SCLUB,
     UCB1,
     BetaThompson,
     Boltzmann,
     BoltzmannGumbel,
+    DynUCB,
     EpsilonGreedy,
     GaussianThompson,
+    HybridLinTS,
+    HybridLinUCB,
     LinTS,
     LinUCB,
     LogisticTS,
@@ -47,6 +52,8 @@ _LINEAR = {
     "discount": [1.0, 0.9999, 0.999],
 }
 
+_HYBRID = {**_LINEAR, "shared_ridge": [0.1, 1.0, 10.0]}
+
 
 def _build(kind: Any, env: VectorEnv, seed: int, **settings: Any) -> Any:
     return kind(count_items(env), random_state=seed, **settings)
@@ -74,6 +81,11 @@ def _bandit(
     """Return a bandit that pools everyone, and one told the true groups."""
     pooled = Recommender(name, partial(_build, kind), "nothing", family, {}, grid, needs)
     return [pooled, replace(pooled, name=f"{name} known", told="true groups")]
+
+
+def _clustering(name: str, kind: Any, grid: Mapping[str, Any]) -> Recommender:
+    grid = {**grid, "width": [0.05, 0.1, 0.3, 1.0], "ridge": [0.3, 1.0, 5.0]}
+    return Recommender(name, partial(_build, kind), "users", "clustering bandit", {}, grid)
 
 
 def _build_per_user(kind: Any, env: VectorEnv, seed: int, **settings: Any) -> PerUser:
@@ -119,6 +131,8 @@ _ALL = [
     ),
     *_bandit("LinTS", LinTS, _LINEAR),
     *_bandit("LinUCB", LinUCB, _LINEAR),
+    *_bandit("LinTS hybrid", HybridLinTS, _HYBRID),
+    *_bandit("LinUCB hybrid", HybridLinUCB, _HYBRID),
     *_bandit(
         "logistic Thompson",
         LogisticTS,
@@ -175,6 +189,9 @@ _ALL = [
     *_bandit("popularity", Popularity, {}),
     _per_user("Thompson (Gaussian) per user", GaussianThompson, _THOMPSON),
     _per_user("LinTS per user", LinTS, _LINEAR),
+    _clustering("CLUB", CLUB, {"separation": [0.25, 0.5, 1.0, 2.0]}),
+    _clustering("SCLUB", SCLUB, {"separation": [0.25, 0.5, 1.0, 2.0]}),
+    _clustering("DynUCB", DynUCB, {"n_clusters": [2, 3, 5, 8, 16]}),
     Recommender("uniform", partial(_build, Uniform), family="reference"),
     Recommender("oracle", _oracle, family="reference", needs=("oracle",)),
 ]
