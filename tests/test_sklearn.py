@@ -33,6 +33,7 @@ from pgrpo_rec.baselines import (
     LinTS,
     LinUCB,
     LogisticTS,
+    MatrixFactorisation,
     Popularity,
     SquareCB,
     Uniform,
@@ -42,6 +43,7 @@ BASELINES = [
     *(kind() for kind in (EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Uniform)),
     *(kind() for kind in (Boltzmann, BoltzmannGumbel, Popularity, SquareCB, UCB1)),
     *(kind() for kind in (CLUB, SCLUB, DynUCB, HybridLinTS, HybridLinUCB)),
+    MatrixFactorisation(),
 ]
 OF_RATES = [EXP3(), KLUCB(), LogisticTS()]  # rewards must be from 0 to 1
 SOLVERS = [PGRPORecommender(solver=solver) for solver in ("natural", "adam", "sgd")]

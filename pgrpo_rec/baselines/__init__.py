@@ -11,6 +11,7 @@ from pgrpo_rec.baselines.kl_ucb import KLUCB
 from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.lin_ucb import LinUCB
 from pgrpo_rec.baselines.logistic_ts import LogisticTS
+from pgrpo_rec.baselines.matrix_factorisation import MatrixFactorisation
 from pgrpo_rec.baselines.oracle import Oracle
 from pgrpo_rec.baselines.per_user import PerUser
 from pgrpo_rec.baselines.popularity import Popularity
@@ -38,6 +39,7 @@ __all__ = [
     "LinTS",
     "LinUCB",
     "LogisticTS",
+    "MatrixFactorisation",
     "Oracle",
     "PerUser",
     "Popularity",
