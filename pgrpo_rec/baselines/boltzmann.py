@@ -16,6 +16,7 @@ from pgrpo_rec.interactions import Visits
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 class Boltzmann(Bandit):
@@ -133,15 +134,19 @@ class BoltzmannGumbel(Bandit):
         return means(*self._sums(self._clusters(visits)))
 
     def _probabilities(self, visits: Visits) -> Floats:
-        count, total = self._sums(self._clusters(visits))
+        cases = np.column_stack([self._clusters(visits), visits.available])
+        distinct, rows = np.unique(cases, axis=0, return_inverse=True)
+        table = self._table(distinct[:, 0], distinct[:, 1:].astype(np.bool_))
+        return table[rows.ravel()]
+
+    def _table(self, clusters: Ints, available: Bools) -> Floats:
+        """Return the probabilities of some clusters under some masks, one a row."""
+        count, total = self._sums(clusters)
         value = means(count, total)
-        unknown = (np.isinf(value) & visits.available).any(axis=1)
-        result = spread_over_best(value, visits.available)
+        known = ~(np.isinf(value) & available).any(axis=1)
         noise = self.width * self._spread() / np.sqrt(np.maximum(count, 1e-300))
-        rows = np.flatnonzero(~unknown)
-        result[rows] = gumbel_best(
-            value[rows], noise[rows], visits.available[rows], _NODES, _WEIGHTS
-        )
+        result = spread_over_best(value, available)
+        result[known] = gumbel_best(value[known], noise[known], available[known], _NODES, _WEIGHTS)
         return result
 
 

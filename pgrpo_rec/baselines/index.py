@@ -27,4 +27,6 @@ class IndexBandit(Bandit):
         return means(*self._sums(self._clusters(visits)))
 
     def _probabilities(self, visits: Visits) -> Floats:
-        return spread_over_best(self._index(*self._sums(self._clusters(visits))), visits.available)
+        clusters, rows = np.unique(self._clusters(visits), return_inverse=True)
+        index = self._index(*self._sums(clusters))
+        return spread_over_best(index[rows], visits.available)

@@ -59,17 +59,17 @@ class MatrixFactorisation(ByUser, EpsilonGreedy):
 
     Examples
     --------
-    Six users of two tastes; the last has answered to one item only:
+    Eight users of two tastes; of the last it is known only that they do not like item 0:
 
     >>> import numpy as np
     >>> from pgrpo_rec.baselines import MatrixFactorisation
-    >>> users, items = np.repeat(np.arange(5), 8), np.tile(np.arange(4), 10)
+    >>> users, items = np.arange(320) // 4 % 8, np.arange(320) % 4
     >>> likes = (users % 2 == items % 2).astype(float)
-    >>> users, items, likes = np.r_[users, [5] * 9], np.r_[items, [0] * 9], np.r_[likes, [0.0] * 9]
-    >>> rec = MatrixFactorisation(4, n_factors=1, ridge=0.3, random_state=0)
-    >>> rec = rec.fit(None, likes, actions=items, users=users)
-    >>> int(rec.predict(None, users=[5])[0]) % 2
-    1
+    >>> heard = (users < 7) | (items == 0)
+    >>> rec = MatrixFactorisation(4, n_factors=1, random_state=0)
+    >>> rec = rec.fit(None, likes[heard], actions=items[heard], users=users[heard])
+    >>> rec.predict(None, users=[6, 7])
+    array([2, 1])
     """
 
     def __init__(
