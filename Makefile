@@ -1,11 +1,12 @@
 # Every target sets up .venv by itself when it has to; second runs skip that.
 PYTHON ?= python3
+TORCH ?= torch  # obp imports it; name a CPU build here to save gigabytes
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format notebooks figures clean
+.PHONY: help demo test lint format notebooks figures obp clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +33,14 @@ notebooks: $(VENV)/.test  ## Execute all notebooks and keep what they print.
 figures: $(VENV)/.plot  ## Draw the pictures of the worlds in docs/worlds/ again.
 	$(BIN)/python benchmarks/world_figures.py
 
+obp: $(VENV)/bin/python  ## Run our recommenders in Open Bandit Pipeline, in an environment of its own.
+	$(PYTHON) -m venv $(VENV)-obp
+	$(VENV)-obp/bin/python -m pip install -qq $(TORCH) seaborn pyyaml mypy-extensions tqdm --editable '.[test]'
+	$(VENV)-obp/bin/python -m pip install -qq --no-deps --ignore-requires-python 'obp==0.5.7'
+	$(VENV)-obp/bin/python -m pytest tests/test_peers.py -k obp
+
 clean:  ## Remove everything that can be made again, results in runs/ excepted.
-	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-obp build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

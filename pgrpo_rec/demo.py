@@ -17,23 +17,23 @@ from gymnasium.vector import VectorEnv
 from rich.console import Console
 
 from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, Uniform
-from pgrpo_rec.benchmark import Recommender, Scenario, compare, curves_by_group, run, summarise
+from pgrpo_rec.benchmark import Recommender, Scenario, curves_by_group, run, summarise
 from pgrpo_rec.benchmark.scenarios import find_scenario, ratings_scenario
 from pgrpo_rec.datasets import RatingsError, load_sample_ratings, read_ratings
 from pgrpo_rec.estimators.pgrpo import PGRPORecommender
-from pgrpo_rec.evaluation.statistics import Interval
 from pgrpo_rec.reports import draw_learning_curves, leaderboard
+from pgrpo_rec.reports.verdicts import Comparison, verdicts
 
 LEARNED = "P-GRPO learned"  # told user ids: learns groups, and follows each person in them
 GROUPS, PERSON = "P-GRPO groups", "P-GRPO person"  # the same with only one of the two
 KNOWN, RANDOM, ONE = "P-GRPO known", "P-GRPO random", "P-GRPO one group"  # no user ids
 
 COMPARISONS = (
-    ("told who is here, over one group for all", LEARNED, ONE),
-    ("learned groups alone, over one group for all", GROUPS, ONE),
-    ("each person's own answers, over one group for all", PERSON, ONE),
-    ("groups on top of the person's own answers", LEARNED, PERSON),
-    ("random groups, over one group for all", RANDOM, ONE),
+    Comparison("told who is here, over one group", LEARNED, ONE),
+    Comparison("learned groups alone, over one group", GROUPS, ONE),
+    Comparison("own answers alone, over one group", PERSON, ONE),
+    Comparison("groups on top of own answers", LEARNED, PERSON),
+    Comparison("random groups, over one group", RANDOM, ONE),
 )
 
 
@@ -220,7 +220,7 @@ def report(
         console.print(
             leaderboard(summary, scenario.name, group_names=scenario.group_names, title=title)
         )
-        console.print(verdict(parts, scenario.name), highlight=False)
+        console.print(verdicts(parts, scenario.name, COMPARISONS), highlight=False)
     figure = folder / "learning_curves.png"
     draw_learning_curves(
         curves[~curves["recommender"].isin([GROUPS, PERSON, "epsilon-greedy"])],
@@ -230,29 +230,6 @@ def report(
     )
     console.print(f"Tables and the figure are in {folder}/", highlight=False)
     return summary
-
-
-def verdict(parts: pd.DataFrame, scenario: str) -> str:
-    """Say in words what learning groups brought here, and what following each person did."""
-    whole = compare(parts, scenario, LEARNED, ONE)
-    if np.isnan(whole.low):
-        return "One seed says nothing of the spread: no verdict."
-    ran = set(parts.loc[parts["scenario"] == scenario, "recommender"])
-    lines = [
-        _gain(what, compare(parts, scenario, recommender, rival))
-        for what, recommender, rival in COMPARISONS
-        if {recommender, rival} <= ran
-    ]
-    return "\n".join(["Reward a visit, seed by seed, with 95 % intervals:", *lines])
-
-
-def _gain(what: str, gain: Interval) -> str:
-    said = "no difference that could be told"
-    if gain.low > 0.0:
-        said = "a gain"
-    if gain.high < 0.0:
-        said = "a loss"
-    return f"  {what}: {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {said}"
 
 
 def _opening(plan: DemoPlan, scenarios: list[Scenario]) -> str:

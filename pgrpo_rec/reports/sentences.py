@@ -1,0 +1,138 @@
+"""What the numbers say, in sentences: who leads, by how much, and where nobody can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pgrpo_rec.evaluation.statistics import Interval
+from pgrpo_rec.reports.numbers import MEASURES, Numbers, rivals, told_apart
+
+# What is known of the visitor, from little to much. Random groups tell nothing true.
+KNOWLEDGE = {"nothing": 0, "random groups": 0, "users": 1, "true groups": 2}
+OURS = "P-GRPO"
+COLUMNS = dict(zip(MEASURES, ("regret", "worst"), strict=True))
+PLACES = dict(zip(MEASURES, ("on the mean", "on the worst group"), strict=True))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """P-GRPO's best against the best rival that was told no more, tuned or not alike.
+
+    Parameters
+    ----------
+    scenario, told, variant, measure : str
+    ours, rival : str
+        The best of each side by this measure, chosen on the same seeds.
+    difference : Interval
+        Of their regrets, seed by seed; negative: P-GRPO is better.
+    """
+
+    scenario: str
+    told: str
+    variant: str
+    measure: str
+    ours: str
+    rival: str
+    difference: Interval
+
+    @property
+    def verdict(self) -> str:
+        """``wins``, ``loses``, or ``cannot be told apart``."""
+        if not told_apart(self.difference):
+            return "cannot be told apart"
+        return "loses" if self.difference.mean > 0 else "wins"
+
+
+def number(value: float, signed: bool = False) -> str:
+    """Return a regret with three digits, ``–`` where there is none."""
+    return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.3f}".replace("-", "−")
+
+
+def interval(low: float, high: float, signed: bool = False) -> str:
+    """Return an interval in brackets, or what a single seed says of it."""
+    if pd.isna(low) or pd.isna(high):
+        return "[one seed: no interval]"
+    return f"[{number(low, signed)}, {number(high, signed)}]"
+
+
+def leading_sentences(numbers: Numbers, scenario: str) -> list[str]:
+    """Return who leads a scenario on the mean and the worst group, and how surely.
+
+    Those told the true groups, which outside a simulation nobody knows, are ranked apart.
+    """
+    rows = rivals(numbers.board)
+    rows = rows[rows["scenario"] == scenario]
+    privileged = rows["told"] == "true groups"
+    sentences = [_leader(numbers, rows[~privileged], m) for m in MEASURES if not privileged.all()]
+    if privileged.any():
+        text = " ".join(_leader(numbers, rows[privileged], m) for m in MEASURES)
+        sentences.append(f"Of those told the true groups: {_lower_first(text)}")
+    return sentences
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _leader(numbers: Numbers, rows: pd.DataFrame, measure: str) -> str:
+    column = COLUMNS[measure]
+    ranked = rows.sort_values(column, kind="stable")
+    first = ranked.iloc[0]
+    bounds = interval(first[f"{column}_low"], first[f"{column}_high"])
+    head = f"{first['recommender']} leads {PLACES[measure]} with {number(first[column])} {bounds}"
+    head = _capital(head)
+    if len(ranked) == 1:
+        return f"{head}; it ran alone."
+    second = ranked.iloc[1]["recommender"]
+    try:
+        gap = numbers.compare(rows["scenario"].iloc[0], measure, second, first["recommender"])
+    except ValueError:
+        return f"{head}; the second, {second}, shares no seeds with it."
+    said = f"{number(gap.mean, signed=True)} {interval(gap.low, gap.high, signed=True)}"
+    if told_apart(gap) and gap.mean > 0:
+        return f"{head}; the second, {second}, is behind by {said}, beyond the interval."
+    return f"{head}; the second, {second}, cannot be told apart from it ({said})."
+
+
+def _capital(text: str) -> str:
+    """Begin with a capital, unless the name that comes first is written otherwise."""
+    return text[:1].upper() + text[1:] if text.startswith(("the ", "a ")) else text
+
+
+def standings(numbers: Numbers) -> list[Standing]:
+    """Return P-GRPO's standing: a row a scenario, what was told, variant and measure."""
+    found = []
+    for (scenario, variant), rows in rivals(numbers.board).groupby(
+        ["scenario", "variant"], sort=False
+    ):
+        knowledge = rows["told"].map(KNOWLEDGE).fillna(0)
+        for told in KNOWLEDGE:
+            ours = rows[(rows["family"] == OURS) & (rows["told"] == told)]
+            theirs = rows[(rows["family"] != OURS) & (knowledge <= KNOWLEDGE[told])]
+            if told == "random groups" or ours.empty or theirs.empty:
+                continue
+            for measure, column in COLUMNS.items():
+                best, rival = (
+                    side.loc[side[column].idxmin(), "recommender"] for side in (ours, theirs)
+                )
+                try:
+                    gap = numbers.compare(str(scenario), measure, best, rival)
+                except ValueError:
+                    gap = Interval(np.nan, np.nan, np.nan)
+                found.append(Standing(str(scenario), told, str(variant), measure, best, rival, gap))
+    return found
+
+
+def tally(rows: list[Standing]) -> str:
+    """Return how often P-GRPO wins, loses, and cannot be told apart, as one sentence."""
+    if not rows:
+        return "No pair of P-GRPO and a rival that was told no more ran here."
+    verdicts = [row.verdict for row in rows]
+    return (
+        f"In {len(rows)} comparisons P-GRPO wins {verdicts.count('wins')}, loses "
+        f"{verdicts.count('loses')}, and in {verdicts.count('cannot be told apart')} the two "
+        "cannot be told apart."
+    )
