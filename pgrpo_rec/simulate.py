@@ -207,8 +207,9 @@ class _Service:
         told = {key: np.repeat(values, group_size, axis=0) for key, values in told.items()}
         mask = info.get("action_mask")
         available = None if mask is None else np.repeat(mask.astype(bool), group_size, axis=0)
+        n_items = (self.slate_size,) if self.slate_size else ()  # one item: any `recommend` will do
         shown, propensities = self.recommender.recommend(
-            features, max(self.slate_size, 1), available=available, **told
+            features, *n_items, available=available, **told
         )
         if not self.slate_size:
             shown, propensities = shown[:, 0], propensities[:, 0]
