@@ -76,7 +76,7 @@ def simulate(
         theirs and in an order drawn by ``seed``; candidates of one visit are answers of one
         user. For worlds whose observation says nothing, as the log holds none.
     progress : bool, default=False
-        Show a progress bar.
+        Show a progress bar, with what a recommender's ``progress_note`` says.
 
     Returns
     -------
@@ -121,8 +121,13 @@ def simulate(
         for number in range(n_rounds):
             served, obs, info = serve(obs, info, number)
             rows.append(served)
-            move()
+            move(note=_note(recommender) if progress else "")
     return _table(rows)
+
+
+def _note(recommender: Any) -> str:
+    """Return what a recommender has to say in the progress line."""
+    return recommender.progress_note() if hasattr(recommender, "progress_note") else ""
 
 
 def _vector(env: VectorEnv | gym.Env) -> VectorEnv:
