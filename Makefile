@@ -6,13 +6,27 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format notebooks figures obp clean
+.PHONY: help demo benchmark benchmark-full test lint format notebooks figures obp clean
 
 help:  ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.plot  ## See P-GRPO learn for people who differ (ARGS="--ratings PATH" for your own table).
 	$(BIN)/pgrpo-rec demo $(ARGS)
+
+SHORT := --scenario clicks scales logit --interactions 12800 --seeds 5 --tune 2 --budget 5
+FULL := --scenario clicks scales logit nonlinear nonlinear_logit drift hard churn ratings --seeds 20 --tune 5
+KEPT := run.json summary.csv tuning.parquet costs.parquet
+
+benchmark: $(VENV)/.plot  ## Run the standard suite in short; when it was stopped, it goes on.
+	$(BIN)/pgrpo-rec benchmark $(SHORT) --output runs/benchmark-short --resume $(ARGS)
+	mkdir -p benchmarks/results/short
+	cd runs/benchmark-short && cp $(KEPT) $(CURDIR)/benchmarks/results/short/
+
+benchmark-full: $(VENV)/.plot  ## Run the standard suite in full: many hours.
+	$(BIN)/pgrpo-rec benchmark $(FULL) --output runs/benchmark-full --resume $(ARGS)
+	mkdir -p benchmarks/results/full
+	cd runs/benchmark-full && cp $(KEPT) $(CURDIR)/benchmarks/results/full/
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
 	$(BIN)/python -m pytest --cov --cov-report=term

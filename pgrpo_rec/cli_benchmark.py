@@ -18,6 +18,7 @@ RECOMMENDERS = (
     "P-GRPO one group",
     "LinTS known",
     "LinTS",
+    "LinUCB known",
     "Thompson (Gaussian)",
     "Thompson (beta)",
     "epsilon-greedy",
@@ -41,7 +42,9 @@ def add_benchmark(commands: Any, positive: Callable[[str], int]) -> None:
         help=f"or ratings:PATH, or module:name of your own; default: {' '.join(SCENARIOS)}",
     )
     parser.add_argument(
-        "--recommender", **several, help="or module:name of your own; default: twelve known ones"
+        "--recommender",
+        **several,
+        help="or module:name of your own; default: thirteen of the names",
     )
     parser.add_argument("--seeds", type=positive, default=20, metavar="N", help="default: 20")
     parser.add_argument(
@@ -116,7 +119,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     console.print(*standings(run), sep="\n")
     console.print(f"Tables are in {options.output}/")
     if len(run.failures):
-        who, where, seed, error = run.failures.iloc[0, :4]
+        where, who, seed, error = run.failures.iloc[0, :4]
         print(
             f"pgrpo-rec: {len(run.failures)} parts failed (failures.csv); {who} on {where} "
             f"with seed {seed}: {error}",

@@ -76,7 +76,7 @@ def simulate(
         theirs and in an order drawn by ``seed``; candidates of one visit are answers of one
         user. For worlds whose observation says nothing, as the log holds none.
     progress : bool, default=False
-        Show a progress bar.
+        Show a progress bar, with what a recommender's ``progress_note`` says.
 
     Returns
     -------
@@ -121,8 +121,13 @@ def simulate(
         for number in range(n_rounds):
             served, obs, info = serve(obs, info, number)
             rows.append(served)
-            move()
+            move(note=_note(recommender) if progress else "")
     return _table(rows)
+
+
+def _note(recommender: Any) -> str:
+    """Return what a recommender has to say in the progress line."""
+    return recommender.progress_note() if hasattr(recommender, "progress_note") else ""
 
 
 def _vector(env: VectorEnv | gym.Env) -> VectorEnv:
@@ -207,8 +212,9 @@ class _Service:
         told = {key: np.repeat(values, group_size, axis=0) for key, values in told.items()}
         mask = info.get("action_mask")
         available = None if mask is None else np.repeat(mask.astype(bool), group_size, axis=0)
+        n_items = (self.slate_size,) if self.slate_size else ()  # one item: any `recommend` will do
         shown, propensities = self.recommender.recommend(
-            features, max(self.slate_size, 1), available=available, **told
+            features, *n_items, available=available, **told
         )
         if not self.slate_size:
             shown, propensities = shown[:, 0], propensities[:, 0]

@@ -211,6 +211,11 @@ class PreferenceBanditEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `PreferenceBanditScenario`.
 
+    ## Sources and units
+    The model is a generalised linear bandit of unequal groups, built for this project. All
+    values are assumptions, chosen so that methods can be told apart; rewards have no unit
+    but a click, ``offset`` and ``scale`` count in them.
+
     ## Version history
     * v0: first version.
     """

@@ -325,6 +325,12 @@ class SlateEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `SlateScenario`.
 
+    ## Sources and units
+    Satiation: Leqi et al. (2021), Rebounding Bandits for Modeling Satiation Effects; attention
+    by position: Moffat & Zobel (2008), Rank-Biased Precision. The other click models are the
+    textbook forms in `pgrpo_envs.click_models`. The values are assumptions. Time is counted
+    in visits, taste in logits.
+
     ## Version history
     * v0: first version.
     """

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from joblib import Parallel, delayed
 
 BACKENDS = ("local", "dask")
+CONNECT = 20.0  # seconds to wait for a scheduler
 
 
 class Failed(NamedTuple):
@@ -61,7 +62,7 @@ def executor(
         from dask.distributed import Client
     except ImportError as error:
         raise ValueError("backend='dask' needs pip install 'pgrpo-rec[distributed]'") from error
-    with Client(scheduler, timeout=20, set_as_default=False) as client:
+    with Client(scheduler, timeout=CONNECT, set_as_default=False) as client:
         yield lambda work, calls: _on_cluster(work, calls, client)
 
 
@@ -83,7 +84,7 @@ def _on_cluster(work: Work, calls: Sequence[tuple[Any, ...]], client: Any) -> It
         for number, call in enumerate(calls)
     }
     try:
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             number = futures.pop(future)
             lost = future.exception() if future.status == "error" else None
             yield future.result() if lost is None else (number, _failed(lost))

@@ -24,7 +24,7 @@ from pgrpo_rec.benchmark.results import (
     BenchmarkRun,
     load_run,
 )
-from pgrpo_rec.benchmark.runner import KEY, Failure, read_parts, run_units, write_table
+from pgrpo_rec.benchmark.runner import UNIT, Failure, read_parts, run_units, write_table
 from pgrpo_rec.benchmark.scenarios import find_scenario
 from pgrpo_rec.benchmark.suits import World
 from pgrpo_rec.benchmark.summary import summarise
@@ -191,7 +191,7 @@ def _work(
 
 def write_outcome(parts: pd.DataFrame, failures: Sequence[Failure], folder: Path) -> None:
     """Write the tables of a run into its folder."""
-    results, costs = parts[COLUMNS[RESULTS]], parts.drop_duplicates(KEY)[COLUMNS[COSTS]]
+    results, costs = parts[COLUMNS[RESULTS]], parts.drop_duplicates(UNIT)[COLUMNS[COSTS]]
     write_table(pd.DataFrame(failures, columns=COLUMNS[FAILURES]), folder / FAILURES)
     write_table(costs, folder / COSTS)
     write_table(summarise(results, iqm_interval), folder / SUMMARY)

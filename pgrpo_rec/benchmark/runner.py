@@ -25,7 +25,7 @@ from pgrpo_rec.simulate import simulate
 
 N_BINS = 40  # points of a learning curve
 SUMS = ["reward", "regret", "span"]
-KEY = ["scenario", "recommender", "seed"]
+UNIT = ["scenario", "recommender", "seed"]
 _WARM_UP = 2  # rounds
 _warm: set[tuple[str, str]] = set()  # scenario and recommender whose code this process has compiled
 

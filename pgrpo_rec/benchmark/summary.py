@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from pgrpo_rec.benchmark.runner import KEY, SUMS
+from pgrpo_rec.benchmark.runner import SUMS, UNIT
 from pgrpo_rec.evaluation.statistics import Interval, interquartile_mean, mean_interval
 
 
@@ -28,11 +28,11 @@ def per_seed(parts: pd.DataFrame) -> pd.DataFrame:
         Columns ``scenario``, ``recommender``, ``seed``, ``reward``, ``regret`` (all visits),
         ``regret_0`` ..., ``regret_mean`` (every group weighs the same), ``regret_worst``.
     """
-    whole = parts.groupby(KEY, sort=False)[["n", *SUMS]].sum(min_count=1)
+    whole = parts.groupby(UNIT, sort=False)[["n", *SUMS]].sum(min_count=1)
     table = pd.DataFrame(
         {"reward": whole["reward"] / whole["n"], "regret": whole["regret"] / whole["span"]}
     )
-    groups = parts.groupby([*KEY, "user_type"], sort=False)[SUMS].sum(min_count=1)
+    groups = parts.groupby([*UNIT, "user_type"], sort=False)[SUMS].sum(min_count=1)
     by_group = (groups["regret"] / groups["span"]).unstack("user_type").sort_index(axis=1)
     by_group = by_group.reindex(table.index)
     for user_type in by_group.columns:
@@ -62,7 +62,7 @@ def summarise(
         ``n_seeds``.
     """
     seeds = per_seed(parts)
-    measures = [column for column in seeds.columns if column not in KEY]
+    measures = [column for column in seeds.columns if column not in UNIT]
     rows = []
     for (scenario, recommender), runs in seeds.groupby(["scenario", "recommender"], sort=False):
         for measure in measures:
@@ -98,7 +98,7 @@ def curves_by_group(parts: pd.DataFrame) -> pd.DataFrame:
         ``scenario``, ``recommender``, ``user_type`` ("all" or a number), ``bin``, ``mean``,
         ``low``, ``high``; a value of 0 is a random item, 1 the world's best.
     """
-    everyone = parts.groupby([*KEY, "bin"], sort=False, as_index=False)[SUMS].sum()
+    everyone = parts.groupby([*UNIT, "bin"], sort=False, as_index=False)[SUMS].sum()
     both = pd.concat([everyone.assign(user_type="all"), parts], ignore_index=True)
     both["user_type"] = both["user_type"].astype(str)
     both["value"] = 1.0 - both["regret"] / both["span"]

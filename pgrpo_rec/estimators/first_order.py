@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.estimators.audience import Audience
 from pgrpo_rec.estimators.learners import Answers
-from pgrpo_rec.objectives import Penalties, PolicyBatch, surrogate
+from pgrpo_rec.objectives import Diagnostics, Penalties, PolicyBatch, surrogate
 from pgrpo_rec.policies import action_probabilities
 from pgrpo_rec.solvers import Solver, limit_norm
 
@@ -92,7 +92,7 @@ class FirstOrder:
         """Make the policy as it stands the reference."""
         self.reference = self.weights.copy()
 
-    def learn(self, answers: Answers, audience: Audience) -> None:
+    def learn(self, answers: Answers, audience: Audience) -> Diagnostics:
         """Take ``n_epochs`` steps; the advantages stay what they are.
 
         Ratios are clipped around the policy as it stands now; what separates that from the
@@ -107,8 +107,9 @@ class FirstOrder:
         weight = np.repeat(np.minimum(ratio.prod(axis=1), MAX_WEIGHT), a.slate_size)
         batch = PolicyBatch(a.z, a.clusters, a.actions, a.advantages, now, a.available, weight)
         for _ in range(self.n_epochs):
-            _, gradient = surrogate(batch, self.penalties, self.weights, self.reference)
+            diagnostics, gradient = surrogate(batch, self.penalties, self.weights, self.reference)
             limit_norm(gradient, self.max_norm)
             self.solver.step(self.weights, gradient)
             if self.shrinkage > 0.0:
                 self.weights[1:] *= 1.0 - self.shrinkage
+        return diagnostics  # of the last epoch, before its step

@@ -18,6 +18,7 @@ from pgrpo_rec.adaptation import (
     OwnAnswers,
 )
 from pgrpo_rec.estimators.audience import Audience
+from pgrpo_rec.objectives import Diagnostics
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,5 +53,5 @@ class Learner(Protocol):
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Go along with users into new clusters; see `Audience.absorb`."""
 
-    def learn(self, answers: Answers, audience: Audience) -> None:
-        """Take one batch."""
+    def learn(self, answers: Answers, audience: Audience) -> Diagnostics | None:
+        """Take one batch; say how the policy stood, where that is known."""

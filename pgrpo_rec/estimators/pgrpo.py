@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +18,7 @@ from pgrpo_rec.estimators.comparison import Comparison
 from pgrpo_rec.estimators.door import warn_once
 from pgrpo_rec.estimators.first_order import FirstOrder
 from pgrpo_rec.estimators.learners import Answers, Learner
+from pgrpo_rec.estimators.learning_curve import LearningCurve
 from pgrpo_rec.estimators.natural_learner import Natural
 from pgrpo_rec.estimators.settings import check_settings
 from pgrpo_rec.histories import Order, RewardHistory
@@ -122,6 +124,8 @@ class PGRPORecommender(BaseRecommender):
         Item labels.
     history_ : RewardHistory
         Running mean and spread of each cluster's rewards.
+    learning_curve_ : DataFrame
+        Advantages, histories, entropy, divergence and clipping, batch by batch.
     clustering_ : PreferenceClustering
         Only where ``users`` are given.
 
@@ -226,6 +230,7 @@ class PGRPORecommender(BaseRecommender):
         self.__dict__.pop("clustering_", None)  # of an earlier fit
         self._learner = self._new_learner(self.actions_.size, n_columns)
         self._audience: Audience | None = None
+        self._curve = LearningCurve(self.group_size)
         self._comparison = Comparison(
             self.advantage,
             self.group_size,
@@ -295,6 +300,24 @@ class PGRPORecommender(BaseRecommender):
         if self._audience is None:
             raise AttributeError("no feedback has come yet")
         return self._audience.history
+
+    @property
+    def learning_curve_(self) -> pd.DataFrame:
+        """How learning went, batch by batch; see `pgrpo_rec.estimators.learning_curve`.
+
+        Columns: ``batch`` and ``answers`` heard by its end; ``cluster`` and its ``rows`` in
+        the batch; mean and std of their advantages, the share of visits that were ``silent``,
+        and the cluster's history; and of the whole batch the policy's ``entropy`` in nats, its
+        ``kl`` from the reference (0 unless ``kl_coef`` is above 0) and the share ``clipped``,
+        as the last epoch found them. Solver "natural" has no surrogate: kl and clipped are NaN,
+        entropy is the mean of -log(propensity). Memory is bounded: long runs are kept more
+        coarsely.
+        """
+        return self._curve.table()
+
+    def progress_note(self) -> str:
+        """Return the state of learning in a few words, for progress lines."""
+        return self._curve.note() if self._is_started() else ""
 
     # --- acting --------------------------------------------------------------------------
 
@@ -402,4 +425,5 @@ class PGRPORecommender(BaseRecommender):
             log.visits.users,
             log.slate_size,
         )
-        self._learner.learn(answers, audience)
+        diagnostics = self._learner.learn(answers, audience)
+        self._curve.add(answers, audience.history, diagnostics)
