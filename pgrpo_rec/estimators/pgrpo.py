@@ -260,9 +260,11 @@ class PGRPORecommender(BaseRecommender):
             self.clustering_ = PreferenceClustering(
                 self.n_clusters,
                 items=self.actions_.size,
+                memory=self.memory,
                 random_state=generator(self.random_state, 1),
             )
-            return LearnedClusters(self.clustering_, RewardHistory(1, decay=self.history_decay))
+            history = RewardHistory(1, decay=self.history_decay)
+            return LearnedClusters(self.clustering_, history, by_features=self.policy == "linear")
         if kind is KnownClusters:
             return KnownClusters(RewardHistory(0, decay=self.history_decay))
         return Everyone(RewardHistory(1, decay=self.history_decay))
