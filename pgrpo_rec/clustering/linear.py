@@ -61,6 +61,7 @@ SAMPLE_SIZE = 20_000  # answers on which starts are tried and the number is chos
 HELD_OUT = 5  # every so many-th answer of a user is held out to choose the number of clusters
 PATIENCE = 2  # numbers of clusters that may fail to be better before the search ends
 ERRORS = 2.0  # standard errors by which one more cluster must predict better
+LEAST_GAIN = 5.0  # nats over all that is held out: two copies of one cluster gain nothing, surely
 EDGE = 0.1  # expected rates stay so far from 0 and 1, as a share of the cluster's own distance
 NEGLIGIBLE = 1e-4  # of an answer in a cluster: not worth adding up
 SETTLED = 1e-3  # change of responsibilities, summed over clusters, a user, that does not matter
@@ -168,7 +169,7 @@ def _choose(
         gain = value - values[best]
         error = max(float(gain.std()) * math.sqrt(n_users), 1e-12)
         trials.append((number, float(value.sum()), float(gain.sum()) / error))
-        if number == 1 or trials[-1][2] > ERRORS:
+        if number == 1 or (trials[-1][2] > ERRORS and gain.sum() > LEAST_GAIN):
             best = number - 1
         elif number - 1 - best >= PATIENCE:
             break

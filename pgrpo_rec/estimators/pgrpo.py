@@ -34,6 +34,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+REFIT_FACTOR = 1.5  # growth of the feedback from one search for groups to the next
+
+
 class PGRPORecommender(BaseRecommender):
     r"""Recommend by a softmax policy trained on group-relative advantages.
 
@@ -260,6 +263,7 @@ class PGRPORecommender(BaseRecommender):
             self.clustering_ = PreferenceClustering(
                 self.n_clusters,
                 items=self.actions_.size,
+                refit_factor=REFIT_FACTOR,
                 memory=self.memory,
                 random_state=generator(self.random_state, 1),
             )
