@@ -84,6 +84,8 @@ def one_seed(options, seed):
     """Return a row a contender: normalised regret of each group, and raw regret in all."""
     rows = []
     for name, learner, told in contenders(make_world(options, seed), seed):
+        if options.only and name not in options.only:
+            continue
         n = options.visits * N_USERS
         table = simulate(learner, make_world(options, seed), n, seed=seed, clusters=told)
         table["worst"] = table["best_reward"] - table["uniform_reward"]
@@ -105,23 +107,27 @@ def ratio(ours, theirs):
 
 def report(rows):
     table = rows.pivot(index="seed", columns="contender")
-    print("regret / uniform's: mean of groups, 20 % group, 10 % group; over told's, bootstrap 95 %")
-    for name in rows["contender"].unique():
+    names = rows["contender"].unique().tolist()
+    base = names[0]
+    print(f"regret / uniform's: mean of groups, 20 % group, 10 % group; over that of {base!r}")
+    for name in names:
         values = {m: table[m][name].to_numpy() for m in ("mean", "small", "raw")}
-        against = [ratio(v, table[m]["told"].to_numpy()) for m, v in values.items()]
+        against = [ratio(v, table[m][base].to_numpy()) for m, v in values.items()]
         mean, low, high = mean_interval(values["mean"])
         groups = [table[f"group {p}"][name].mean() for p in (1, 2)]
         print(
             f"{name:22s} {mean:.3f} [{low:.3f}, {high:.3f}] {groups[0]:.3f} {groups[1]:.3f} | "
             f"mean {against[0]} small groups {against[1]} clicks lost {against[2]}"
         )
-    both = table["raw"]["told"] + table["raw"]["rates known"]
-    learned = table["raw"]["learned"].to_numpy()
-    print(f"clicks lost by learned over (told + rates known): {ratio(learned, both.to_numpy())}")
-    alone = table["mean"]["learned, groups only"].to_numpy()
-    print(f"following the single user: regret {ratio(table['mean']['learned'].to_numpy(), alone)}")
-    raw = table["raw"]["learned, groups only"].to_numpy()
-    print(f"following the single user: clicks lost {ratio(learned, raw)}")
+    if {"told", "learned", "rates known"} <= set(names):
+        both = (table["raw"]["told"] + table["raw"]["rates known"]).to_numpy()
+        share = ratio(table["raw"]["learned"].to_numpy(), both)
+        print(f"clicks lost by learned over (told + rates known): {share}")
+    if {"learned", "learned, groups only"} <= set(names):
+        for measure in ("mean", "raw"):
+            alone = table[measure]["learned, groups only"].to_numpy()
+            share = ratio(table[measure]["learned"].to_numpy(), alone)
+            print(f"following the single user, {measure}: {share}")
 
 
 def main():
@@ -130,6 +136,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="first seed; default: 0")
     parser.add_argument("--visits", type=int, default=200, help="a user; default: 200")
     parser.add_argument("--deviation", type=float, default=0.0)
+    parser.add_argument("--only", nargs="*", help="names of contenders; default: all")
     parser.add_argument("--table", type=Path, help="file to add the rows of each seed to")
     options = parser.parse_args()
     parts = []
