@@ -35,3 +35,36 @@ def posterior(shares, loglik):
     """Responsibilities (U, P) and total log-likelihood from log-likelihoods (U, P)."""
     joint = np.log(shares) + loglik
     return np.exp(joint - logsumexp(joint, axis=1, keepdims=True)), logsumexp(joint, axis=1).sum()
+
+
+def weighted_sums(kept, resp, n_items):
+    """Number, gram, moment and square of answers by cluster and item, user by user."""
+    shape = (resp.shape[1], n_items)
+    d = kept.z.shape[1]
+    heard, gram = np.zeros(shape), np.zeros((*shape, d, d))
+    moment, square = np.zeros((*shape, d)), np.zeros(shape)
+    for u, z, k, r in zip(*kept, strict=True):
+        for p in range(resp.shape[1]):
+            heard[p, k] += resp[u, p]
+            gram[p, k] += resp[u, p] * np.outer(z, z)
+            moment[p, k] += resp[u, p] * z * r
+            square[p, k] += resp[u, p] * r * r
+    return heard, gram, moment, square
+
+
+def regression_loglik(kept, n_users, parameters, binary, edge):
+    """Log predictive density of each user's answers in each cluster, answer by answer."""
+    total = np.zeros((n_users, parameters.shares.size))
+    fit = parameters.fit
+    for u, z, k, r in zip(*kept, strict=True):
+        for p in range(parameters.shares.size):
+            mean, std = parameters.mean[p], parameters.std[p]
+            expected = mean + std * fit.beta[p, k] @ z
+            if binary:
+                rate = np.clip(expected, edge * mean, 1 - edge * (1 - mean))
+                total[u, p] += np.log(rate if r else 1 - rate)
+            else:
+                spread = std * np.sqrt(fit.noise[p, k] * (1 + z @ fit.covariance[p, k] @ z))
+                distance = (r - expected) / spread
+                total[u, p] -= 0.5 * (np.log(2 * np.pi) + distance**2) + np.log(spread)
+    return total

@@ -139,8 +139,11 @@ class LearnedClusters:
     they are grouped anew.
     """
 
-    def __init__(self, clustering: PreferenceClustering, history: RewardHistory) -> None:
+    def __init__(
+        self, clustering: PreferenceClustering, history: RewardHistory, *, by_features: bool = False
+    ) -> None:
         self.clustering = clustering
+        self.by_features = by_features  # whether groups may differ in how they respond to them
         self.history = history
         self._of_users = RewardHistory(0, decay=history.decay, ddof=history.ddof)
         self._users: NDArray[Any] = np.empty(0)
@@ -176,7 +179,8 @@ class LearnedClusters:
         """Fold the rewards into the users' histories, regroup, and merge."""
         users, before, old_labels = log.visits.users, self.n_clusters, self._labels
         assert users is not None
-        self.clustering.partial_fit(None, log.rewards, actions=log.actions, users=users)
+        features = log.visits.features if self.by_features else None
+        self.clustering.partial_fit(features, log.rewards, actions=log.actions, users=users)
         old_places = self._make_room()
         labels = self.clustering.labels_
         rows = np.searchsorted(self._users, users)

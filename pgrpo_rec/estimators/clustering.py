@@ -12,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from pgrpo_rec._random import Seed, generator
-from pgrpo_rec.clustering import kmeans
+from pgrpo_rec.clustering import kmeans, linear
 from pgrpo_rec.clustering.labels import as_catalogue, as_labels, check_same_kind, find
+from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.clustering.mixture import (
     FAMILIES,
     TRIAL,
@@ -46,6 +47,10 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     0 or 1 are taken as Bernoulli, others as Gaussian with variances of each cluster's own.
     The likelihood is conditional on what was shown, so it does not matter by which policy.
 
+    With features ``X`` a cluster's rewards are linear in them, by weights of each item: people
+    who like the same items on average, but not for the same reasons, are told apart. Fits then
+    go over the last ``memory`` answers; between fits each answer moves its user at once.
+
     Until ``min_feedback`` has come through `partial_fit` there is one cluster; then it is
     fitted anew whenever the feedback has grown by ``refit_factor``. In between only the
     users who gave feedback are placed anew. Labels are stable: each refit is matched with
@@ -56,7 +61,9 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     n_clusters : int or "auto", default="auto"
         Number of clusters. "auto": the number with the most evidence
         (Laplace's method), of those whose clusters are apart (by a good part of how two
-        people of one cluster differ) and which explain more than a misfit would.
+        people of one cluster differ) and which explain more than a misfit would. With
+        features: the number that predicts answers held out, each further cluster by more
+        than twice the standard error.
     max_clusters : int, default=8
         Largest number that "auto" tries.
     method : {"mixture", "kmeans"}, default="mixture"
@@ -74,6 +81,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         Growth of the total feedback from refit to refit.
     min_feedback : int, default=1000
         Feedback before the first refit of `partial_fit`.
+    memory : int, default=100_000
+        With features: how many of the last answers are kept.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the starts. The same seed and data give the same result, bit for bit.
 
@@ -90,7 +99,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     actions_ : ndarray, shape (K,)
         Labels of the items, sorted.
     means_ : ndarray of float64, shape (P, K)
-        Expected reward of each item in each cluster.
+        Expected reward of each item in each cluster (at the mean of the features).
     count_, sum_, sumsq_ : ndarray, shape (U, K)
         Number, sum and sum of squares of the rewards of each user of ``users_``.
     n_feedback_, n_refits_ : int
@@ -98,7 +107,9 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     criterion_ : structured ndarray
         Of the last refit, for each number of clusters tried: ``n_clusters``, ``loglik``,
         ``criterion`` (minus twice the log evidence; k-means: the inertia) and
-        ``separation`` of the two nearest clusters.
+        ``separation`` of the two nearest clusters. With features ``criterion`` is of the
+        answers held out, and ``separation`` the gain in standard errors; empty where the
+        number was given.
 
     See Also
     --------
@@ -134,6 +145,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         max_iter: int = 300,
         refit_factor: float = 2.0,
         min_feedback: int = 1000,
+        memory: int = 100_000,
         random_state: Seed = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -145,6 +157,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         self.max_iter = max_iter
         self.refit_factor = refit_factor
         self.min_feedback = min_feedback
+        self.memory = memory
         self.random_state = random_state
 
     # --- learning ------------------------------------------------------------------------
@@ -154,8 +167,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : ignored
-            May be None; here for the sake of one interface.
+        X : array, shape (n, d), or None
+            Features of each visit; None (or d = 0) for groups by what they like on average.
         y : array, shape (n,)
             Finite rewards.
         actions, users : array, shape (n,)
@@ -168,12 +181,13 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         """
         catalogue, nobody = as_catalogue(self.items), np.empty(0)
         rewards, items, people = self._check(y, actions, users, catalogue, nobody)
+        features = self._check_features(X, rewards.size, fresh=True)
         if rewards.size == 0:
             raise ValueError("y is empty; clusters cannot be learned from no feedback")
-        self._begin(catalogue)
+        self._begin(catalogue, features.shape[1])
         for first in range(0, rewards.size, CHUNK):
             part = slice(first, first + CHUNK)
-            self._add(rewards[part], items[part], people[part])
+            self._add(rewards[part], items[part], people[part], features[part])
         self._refit()
         return self
 
@@ -186,14 +200,21 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         catalogue = as_catalogue(self.items) if fresh else self.actions_
         known = np.empty(0) if fresh else self.users_
         rewards, items, people = self._check(y, actions, users, catalogue, known)
+        features = self._check_features(X, rewards.size, fresh=fresh)
         if fresh:
-            self._begin(catalogue)
-        was_binary = self._of.binary
-        rows = self._add(rewards, items, people)
+            self._begin(catalogue, features.shape[1])
+        was_binary, n_items = self._of.binary, self.actions_.size
+        rows = self._add(rewards, items, people, features)
         # The first reward other than 0 and 1 makes a Bernoulli fit void.
         void = self.n_refits_ > 0 and was_binary != self._of.binary
+        if self._memory is not None and self.n_refits_ > 0:
+            void |= self.actions_.size != n_items
         if self.users_.size and (self.n_feedback_ >= self._next_refit or void):
             self._refit()
+        elif self.n_refits_ and self._memory is not None:
+            rows, places = np.unique(rows, return_inverse=True)
+            new = self._linear_loglik(rewards, items, places, features, rows.size)
+            self._resp[rows] = linear.move(self._resp[rows], new)
         elif self.n_refits_:
             rows = np.unique(rows)
             self._resp[rows] = self._place(self._of.of_rows(rows))
@@ -242,6 +263,10 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         if self._of.binary and not is_binary(rewards):
             raise ValueError("y must be 0 or 1 here, as were the rewards learned from")
         labels, rows = np.unique(people, return_inverse=True)
+        features = self._check_features(X, rewards.size, fresh=False)
+        if isinstance(self._parameters, linear.LinearParameters):
+            new = self._linear_loglik(rewards, items, rows, features, labels.size)
+            return float(linear.log_mean(self.predict_proba(labels), new).sum()) / rewards.size
         before, after = self._of.of_users(labels), self._of.of_users(labels)
         fold(after, rows, columns, rewards)
         return (self._loglik(after) - self._loglik(before)) / rewards.size
@@ -259,6 +284,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     @property
     def means_(self) -> Floats:
         """Expected reward of each item in each cluster, shape (P, K)."""
+        if isinstance(self._parameters, linear.LinearParameters):
+            return linear.means(self._parameters, self._centre)
         return self._family.means(self._parameters)
 
     @property
@@ -333,18 +360,36 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             raise ValueError(f"actions has {items[strange][0]!r}, which is not among items")
         return rewards, items, people
 
+    def _check_features(self, X: Any, n: int, *, fresh: bool) -> Floats:
+        """Return the features, shape (n, d); d = 0 where there are none."""
+        features = np.zeros((n, 0)) if X is None else X
+        if X is not None and self.method == "kmeans":
+            raise ValueError("X is given, but method='kmeans' takes no features: pass X=None")
+        if X is not None and n > 0:
+            features = check_array(X, accept_sparse="csr", dtype=np.float64, ensure_min_features=0)
+            features = features.toarray() if hasattr(features, "toarray") else features
+        if features.shape[0] != n:
+            raise ValueError(f"X has {features.shape[0]} rows, y has {n}: they must be as many")
+        if not fresh and n > 0 and features.shape[1] != self._n_features:
+            raise ValueError(
+                f"X has {features.shape[1]} features, the first feedback had {self._n_features}"
+            )
+        return np.asarray(features)
+
     def _check_parameters(self) -> None:
         check_choice("method", self.method, ["mixture", "kmeans"])
         if self.n_clusters != "auto":
             check_number("n_clusters", self.n_clusters, Integral, low=1)
         elif self.method == "kmeans":
             raise ValueError("n_clusters='auto' needs method='mixture'; k-means needs a number")
-        for name in ("max_clusters", "n_init", "max_iter", "min_feedback"):
+        for name in ("max_clusters", "n_init", "max_iter", "min_feedback", "memory"):
             check_number(name, getattr(self, name), Integral, low=1)
         check_number("tol", self.tol, Real, low=0.0)
         check_number("refit_factor", self.refit_factor, Real, above=1.0)
 
-    def _begin(self, catalogue: NDArray[Any]) -> None:
+    def _begin(self, catalogue: NDArray[Any], n_features: int) -> None:
+        self._n_features = n_features
+        self._memory = AnswerMemory(self.memory) if n_features else None
         self._of = UserStatistics(catalogue)
         self.users_, self.actions_ = self._of.users, catalogue
         self.shares_ = np.ones(1)
@@ -354,10 +399,15 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         self._next_refit = self.min_feedback
         self._parameters = self._centres = None
 
-    def _add(self, rewards: Floats, items: NDArray[Any], people: NDArray[Any]) -> Ints:
+    def _add(
+        self, rewards: Floats, items: NDArray[Any], people: NDArray[Any], features: Floats
+    ) -> Ints:
         """Take feedback into the statistics; return the row of each user."""
         new = np.unique(items[find(self.actions_, items) < 0])
-        if new.size and self._parameters is not None:
+        if new.size and self._memory is not None:
+            self._memory.insert_items(self._of.places(new))
+            self._parameters = None  # `partial_fit` refits
+        elif new.size and self._parameters is not None:
             places = self._of.places(new)
             self._parameters = self._family.insert_actions(self._parameters, places)
             if self._centres is not None:
@@ -365,6 +415,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         rows = self._of.add(rewards, items, people)
         self.users_, self.actions_ = self._of.users, self._of.actions
         self.n_feedback_ = self._of.n_feedback
+        if self._memory is not None:
+            self._memory.add(Kept(rows, _with_constant(features), self._columns(items), rewards))
         # Room doubles as it does for the statistics: a new user costs no copy of all.
         missing = self.users_.size - self._resp.shape[0]
         if missing > 0:
@@ -375,13 +427,17 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     def _refit(self) -> None:
         """Fit the clusters to all feedback so far, and keep their labels where they were."""
         rng = generator(self.random_state, self.n_refits_)
-        resp = self._fit_kmeans(rng) if self.method == "kmeans" else self._fit_mixture(rng)
+        if self._memory is not None:
+            resp = self._fit_linear(self._memory, rng)
+        else:
+            resp = self._fit_kmeans(rng) if self.method == "kmeans" else self._fit_mixture(rng)
         order = match_labels(self._resp[: self.users_.size], resp)
-        self._parameters = reordered(self._parameters, order)
+        sort = linear.reordered if self._memory is not None else reordered
+        self._parameters = sort(self._parameters, order)
         if self._centres is not None:
             self._centres = self._centres._replace(centres=self._centres.centres[order])
         self.shares_ = self._parameters.shares
-        self._resp = resp[:, order]
+        self._resp = self._remembered(resp[:, order])
         self.n_refits_ += 1
         self._next_refit = max(self.min_feedback, math.ceil(self.n_feedback_ * self.refit_factor))
 
@@ -396,6 +452,44 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         best, self.criterion_ = fit_mixture(self._kind, everybody, search, rng, previous)
         self._parameters = best.parameters
         return best.resp
+
+    def _fit_linear(self, memory: AnswerMemory, rng: np.random.Generator) -> Floats:
+        kept, n_users = memory.all(), self.users_.size
+        number = None if self.n_clusters == "auto" else min(int(self.n_clusters), n_users)
+        # Responsibilities are what matters: log-likelihoods of features take long to settle.
+        effort = linear.Effort(self.n_init, self.max_iter, max(self.tol, linear.SETTLED))
+        fit, trials = linear.fit_linear(
+            kept,
+            n_users,
+            self.actions_.size,
+            number,
+            min(self.max_clusters, n_users),
+            effort,
+            rng,
+            self._resp[:n_users] if self.n_refits_ else None,
+        )
+        self._parameters, self._centre = fit.parameters, kept.z.mean(axis=0)
+        table = [(n, loglik, -2.0 * loglik, gain) for n, loglik, gain in trials]
+        self.criterion_ = np.array(table, dtype=TRIAL)
+        return fit.resp
+
+    def _linear_loglik(
+        self, rewards: Floats, items: NDArray[Any], rows: Ints, features: Floats, n_rows: int
+    ) -> Floats:
+        """Return the log density of new answers by row and cluster, shape (n_rows, P)."""
+        new = Kept(rows, _with_constant(features), self._columns(items), rewards)
+        return linear.users_loglik(new, n_rows, self._parameters, self._of.binary)
+
+    def _remembered(self, resp: Floats) -> Floats:
+        """Leave users whose answers have all left the memory where they were."""
+        if self._memory is not None and resp.shape[1] == self._resp.shape[1]:
+            gone = np.ones(resp.shape[0], dtype=np.bool_)
+            gone[self._memory.all().users] = False
+            resp[gone] = self._resp[: resp.shape[0]][gone]
+        return resp
+
+    def _columns(self, items: NDArray[Any]) -> Ints:
+        return np.asarray(find(self.actions_, items), dtype=np.int64)
 
     def _fit_kmeans(self, rng: np.random.Generator) -> Floats:
         n_clusters, everybody = min(int(self.n_clusters), self.users_.size), self._of.everybody()
@@ -422,3 +516,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         cells = self._family.prepare(statistics, cap=2**31 - 1)
         resp = np.empty((statistics.counts.shape[0], self._parameters.shares.size))
         return float(self._family.e_step(self._parameters, cells, resp)[0])
+
+
+def _with_constant(features: Floats) -> Floats:
+    """Return the features with the constant first, shape (n, D)."""
+    return np.hstack([np.ones((features.shape[0], 1)), features])

@@ -31,6 +31,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+REFIT_FACTOR = 1.5  # growth of the feedback from one search for groups to the next
+
+
 class PGRPORecommender(BaseRecommender):
     r"""Recommend by a softmax policy trained on group-relative advantages.
 
@@ -287,9 +290,12 @@ class PGRPORecommender(BaseRecommender):
             self.clustering_ = PreferenceClustering(
                 self.n_clusters,
                 items=self.actions_.size,
+                refit_factor=REFIT_FACTOR,
+                memory=self.memory,
                 random_state=generator(self.random_state, 1),
             )
-            return LearnedClusters(self.clustering_, RewardHistory(1, decay=self.history_decay))
+            history = RewardHistory(1, decay=self.history_decay)
+            return LearnedClusters(self.clustering_, history, by_features=self.policy == "linear")
         if kind is KnownClusters:
             return KnownClusters(RewardHistory(0, decay=self.history_decay))
         return Everyone(RewardHistory(1, decay=self.history_decay))
