@@ -375,16 +375,17 @@ class PGRPORecommender(BaseRecommender):
         for the best known; NaN unless the objective watches it), ``weight`` of a visit, and
         ``verdict`` of the objective: for a floor, whether it holds.
         """
-        if getattr(self, "_audience", None) is None:
+        audience = getattr(self, "_audience", None)
+        if audience is None:
             raise AttributeError("no feedback has come yet")
-        standing = self._weighing.standing(self._audience)
+        standing = self._weighing.standing(audience)
         return pd.DataFrame(
             {
-                "cluster": getattr(self._audience, "labels", range(standing.shares.size)),
+                "cluster": getattr(audience, "labels", range(standing.shares.size)),
                 "share": standing.shares,
                 "satisfaction": standing.satisfaction,
-                "weight": self._weighing.weights(self._audience),
-                "verdict": self._weighing.verdicts(self._audience),
+                "weight": self._weighing.weights(audience),
+                "verdict": self._weighing.verdicts(audience),
             }
         )
 
