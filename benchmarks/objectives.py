@@ -22,7 +22,7 @@ import pandas as pd
 
 from pgrpo_rec import PGRPORecommender, simulate
 from pgrpo_rec.benchmark import Recommender, Scenario, pareto_front, run
-from pgrpo_rec.benchmark.pareto import RUN
+from pgrpo_rec.benchmark.runner import UNIT
 from pgrpo_rec.evaluation.statistics import mean_interval
 from pgrpo_rec.fairness import Balanced, Floor
 from pgrpo_rec.metrics import fairness, group_satisfaction
@@ -65,8 +65,8 @@ def compare(name, dials, objectives, options):
         swept, [scenario], range(options.seeds), options.output, n_jobs=options.jobs, progress=True
     )
     late = parts[parts["bin"] >= 30]
-    runs = fairness(late, by=RUN).set_index(["recommender", "seed"])
-    groups = group_satisfaction(late, by=RUN)
+    runs = fairness(late, by=UNIT).set_index(["recommender", "seed"])
+    groups = group_satisfaction(late, by=UNIT)
     first = runs.loc[next(iter(objectives))]
     print(f"\n{name}: satisfaction, {options.seeds} seeds, 95 % intervals")
     for objective in objectives:

@@ -8,12 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from pgrpo_rec.benchmark.plan import Recommender, Scenario
-from pgrpo_rec.benchmark.runner import N_BINS, run
+from pgrpo_rec.benchmark.runner import N_BINS, UNIT, run
 from pgrpo_rec.evaluation.statistics import mean_interval
 from pgrpo_rec.fairness import Objective
 from pgrpo_rec.metrics import dominated, fairness, group_satisfaction
-
-RUN = ["scenario", "recommender", "seed"]
 
 
 def pareto_front(
@@ -69,8 +67,8 @@ def pareto_front(
 
 def front_table(parts: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `pareto_front` from the parts of its runs."""
-    runs = fairness(parts, by=RUN)
-    groups = group_satisfaction(parts, by=RUN)
+    runs = fairness(parts, by=UNIT)
+    groups = group_satisfaction(parts, by=UNIT)
     rows = []
     for name, of_name in runs.groupby("recommender", sort=False):
         row: dict[str, object] = {"objective": name}
