@@ -41,6 +41,7 @@ LEAST_SATISFACTION = 0.05  # alpha-fair weights would be infinite at 0
 MOST_WEIGHT = 20.0  # of a visit: beyond it, a step would follow a handful of visits
 MOST_PRESSURE = 10.0  # of a floor, where the whole counts 1: all else is then given up
 TOLERANCE = 0.02  # of a satisfaction, before a floor is said to be out of reach
+OUT_OF_REACH = "out of reach"  # verdict on a floor that no policy of this form keeps
 VISITS = 1000.0  # visits that the rates refer to
 
 
@@ -251,7 +252,7 @@ class Floor:
         if (pressure >= MOST_PRESSURE).any():
             mixture = pressure / pressure.sum()
             out_of_reach = bool(mixture @ satisfaction < self.least - TOLERANCE)
-        fallen = "out of reach" if out_of_reach else "below"
+        fallen = OUT_OF_REACH if out_of_reach else "below"
         holds = satisfaction >= self.least
         known = np.isfinite(standing.satisfaction)
         return [

@@ -1,5 +1,6 @@
 """Experiments: recommenders in scenarios over seeds, tuned alike, resumable, with intervals."""
 
+from pgrpo_rec.benchmark.pareto import pareto_front
 from pgrpo_rec.benchmark.plan import Recommender, Scenario
 from pgrpo_rec.benchmark.protocol import run_benchmark
 from pgrpo_rec.benchmark.results import BenchmarkRun, load_run
@@ -13,6 +14,7 @@ __all__ = [
     "compare",
     "curves_by_group",
     "load_run",
+    "pareto_front",
     "run",
     "run_benchmark",
     "summarise",

@@ -43,6 +43,9 @@ class Door(BaseEstimator):
     def _check_parameters(self) -> None:
         """Raise ValueError for a constructor argument out of range."""
 
+    def _check_items(self, labels: NDArray[Any]) -> None:
+        """Raise ValueError if these items do not fit the constructor's arguments."""
+
     def _is_started(self) -> bool:
         return hasattr(self, "actions_")
 
@@ -81,7 +84,9 @@ class Door(BaseEstimator):
                 "or pass items= (their number or their labels)"
             )
         self._check_parameters()
-        return self._catalogue()
+        labels = self._catalogue()
+        self._check_items(labels)
+        return labels
 
     def _catalogue(self) -> NDArray[Any]:
         """Return the labels that ``items`` stands for, sorted."""
@@ -249,11 +254,11 @@ class Door(BaseEstimator):
     def _labels(self, shown: NDArray[Any], reset: bool) -> NDArray[Any]:
         if not reset:
             return self.actions_
-        if self.items is not None:
-            return self._catalogue()
-        if shown.size == 0:
+        if self.items is None and shown.size == 0:
             raise ValueError("no item is known: actions is empty and items= is not given")
-        return np.unique(shown)
+        labels = np.unique(shown) if self.items is None else self._catalogue()
+        self._check_items(labels)
+        return labels
 
 
 def _numbered(sessions: NDArray[Any] | None) -> Ints | None:

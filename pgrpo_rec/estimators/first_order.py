@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.estimators.audience import Audience
-from pgrpo_rec.estimators.learners import Answers
+from pgrpo_rec.estimators.learners import MAX_WEIGHT, Answers
 from pgrpo_rec.objectives import Diagnostics, Penalties, PolicyBatch, surrogate
 from pgrpo_rec.policies import action_probabilities
 from pgrpo_rec.solvers import Solver, limit_norm
@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-MAX_WEIGHT = 10.0  # importance weights beyond this are noise more than correction
+# Columns on which clusters have no weights of their own.
+SHARED_COLUMNS = {"full": slice(0, 0), "bias": slice(1, None), "none": slice(None)}
 
 
 class FirstOrder:
@@ -37,6 +38,8 @@ class FirstOrder:
         Fraction of the clusters' own weights that is taken off at each step.
     max_norm : float or None
         Bound on the norm of a gradient.
+    cluster_part : {"full", "bias", "none"}
+        Which weights clusters have of their own.
     reference_decay : float in [0, 1]
         What is left of the reference policy after each batch, the rest being the policy; of
         weights, that is of logits. 1: frozen.
@@ -57,6 +60,7 @@ class FirstOrder:
         n_epochs: int,
         shrinkage: float,
         max_norm: float | None,
+        cluster_part: str,
         reference_decay: float,
     ) -> None:
         self.weights = np.zeros((1, n_items, n_columns))
@@ -66,6 +70,7 @@ class FirstOrder:
         self.n_epochs = n_epochs
         self.shrinkage = shrinkage
         self.max_norm = max_norm
+        self.cluster_part = cluster_part
         self.reference_decay = reference_decay
 
     def probabilities(
@@ -104,10 +109,11 @@ class FirstOrder:
         now = self.probabilities(a.z, a.clusters, a.available, None)
         now = now[np.arange(a.actions.size), a.actions]
         ratio = (now / np.maximum(a.propensities, 1e-12)).reshape(-1, a.slate_size)
-        weight = np.repeat(np.minimum(ratio.prod(axis=1), MAX_WEIGHT), a.slate_size)
+        weight = np.repeat(np.minimum(ratio.prod(axis=1), MAX_WEIGHT), a.slate_size) * a.weights
         batch = PolicyBatch(a.z, a.clusters, a.actions, a.advantages, now, a.available, weight)
         for _ in range(self.n_epochs):
             diagnostics, gradient = surrogate(batch, self.penalties, self.weights, self.reference)
+            gradient[1:, :, SHARED_COLUMNS[self.cluster_part]] = 0.0
             limit_norm(gradient, self.max_norm)
             self.solver.step(self.weights, gradient)
             if self.shrinkage > 0.0:

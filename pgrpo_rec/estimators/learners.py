@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+MAX_WEIGHT = 10.0  # importance weights beyond this are noise more than correction
+
 
 class Answers(NamedTuple):
     """One batch of answers, checked, with clusters and advantages."""
@@ -36,6 +38,7 @@ class Answers(NamedTuple):
     propensities: Floats  # (n,)
     available: Bools  # (n, K)
     users: NDArray[Any] | None  # (n,)
+    weights: Floats  # (n,): how much each counts, by the objective over groups
     slate_size: int = 1  # m: every m rows in a row are one slate
 
 

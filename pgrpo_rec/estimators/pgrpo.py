@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.adaptation import OwnAnswers
+from pgrpo_rec.constraints import cap_shares
 from pgrpo_rec.estimators.audience import Audience, Everyone, KnownClusters, LearnedClusters
 from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.estimators.clustering import PreferenceClustering
@@ -20,7 +22,9 @@ from pgrpo_rec.estimators.first_order import FirstOrder
 from pgrpo_rec.estimators.learners import Answers, Learner
 from pgrpo_rec.estimators.learning_curve import LearningCurve
 from pgrpo_rec.estimators.natural_learner import Natural
-from pgrpo_rec.estimators.settings import check_settings
+from pgrpo_rec.estimators.settings import check_cap, check_settings
+from pgrpo_rec.estimators.weighing import Satisfaction, Weighing
+from pgrpo_rec.fairness import EachVisit, Objective, as_objective
 from pgrpo_rec.histories import Order, RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits
 from pgrpo_rec.objectives import Penalties
@@ -101,6 +105,24 @@ class PGRPORecommender(BaseRecommender):
         `freeze_reference` is called; 0 holds every step to the policy before the batch.
     max_grad_norm : float or None, default=None
         First-order solvers: a longer gradient is shortened to this norm.
+    objective : str or Objective, default="visits"
+        First-order solvers: what is made as large as can be where groups share a policy.
+        "visits" (every visit counts alike), "balanced" (small groups count for more),
+        "nash" and "max_min" (the less satisfied count for more, or the worst alone),
+        "floor" (no group below one half of the best known); or one of them with numbers of
+        its own, made by `Balanced`, `AlphaFair`, `MaxMin` or `Floor` of `pgrpo_rec.fairness`.
+        All but "visits" need ``clusters`` or ``users``.
+    cluster_part : {"full", "bias", "none"}, default="full"
+        First-order solvers: weights that clusters have besides the shared ones: on all
+        features, on the constant, or none. Under "none" everyone is served by one policy,
+        while rewards are still compared within clusters.
+    max_share : float in (0, 1] or None, default=None
+        No item is shown with a higher probability at any visit, so that none takes more of
+        what any person or group sees (`pgrpo_rec.constraints`); propensities are those of the
+        capped policy. In longer lists it binds the first place; `predict`, which shows the best
+        item, is not bound.
+    categories : mapping, optional
+        Category of every item: ``max_share`` then caps categories in place of items.
     cluster_shrinkage : float, default=0.0
         First-order solvers: pulls the clusters' own weights towards the shared ones, at
         every step by this fraction of the learning rate.
@@ -185,6 +207,10 @@ class PGRPORecommender(BaseRecommender):
         kl: Literal["exact", "k3"] = "exact",
         reference_decay: float = 1.0,
         max_grad_norm: float | None = None,
+        objective: str | Objective = "visits",
+        cluster_part: Literal["full", "bias", "none"] = "full",
+        max_share: float | None = None,
+        categories: Mapping[Any, Any] | None = None,
         cluster_shrinkage: float = 0.0,
         advantage_clip: float | None = 10.0,
         history_order: Order = "before",
@@ -214,6 +240,10 @@ class PGRPORecommender(BaseRecommender):
         self.kl = kl
         self.reference_decay = reference_decay
         self.max_grad_norm = max_grad_norm
+        self.objective = objective
+        self.cluster_part = cluster_part
+        self.max_share = max_share
+        self.categories = categories
         self.cluster_shrinkage = cluster_shrinkage
         self.advantage_clip = advantage_clip
         self.history_order = history_order
@@ -228,10 +258,15 @@ class PGRPORecommender(BaseRecommender):
     def _check_parameters(self) -> None:
         check_settings(self)
 
+    def _check_items(self, labels: NDArray[Any]) -> None:
+        check_cap(self, labels)
+
     def _start(self, n_features: int) -> None:
         n_columns = 1 if self.policy == "tabular" else 1 + n_features
         self.__dict__.pop("clustering_", None)  # of an earlier fit
         self._learner = self._new_learner(self.actions_.size, n_columns)
+        self._weighing = self._new_weighing(self.actions_.size, n_columns)
+        self._categories = check_cap(self, self.actions_)
         self._audience: Audience | None = None
         self._curve = LearningCurve(self.group_size)
         self._comparison = Comparison(
@@ -242,6 +277,13 @@ class PGRPORecommender(BaseRecommender):
             self.advantage_clip,
             self.history_shrinkage,
         )
+
+    def _new_weighing(self, n_items: int, n_columns: int) -> Weighing:
+        objective = as_objective(self.objective)
+        if not objective.watches:
+            return Weighing(objective, None)
+        model = Natural(n_items, n_columns, exploration=1.0, memory=self.memory, adapts=False)
+        return Weighing(objective, Satisfaction(model))
 
     def _new_learner(self, n_items: int, n_columns: int) -> Learner:
         if self.solver == "natural":
@@ -263,6 +305,7 @@ class PGRPORecommender(BaseRecommender):
             n_epochs=self.n_epochs,
             shrinkage=self.learning_rate * self.cluster_shrinkage,
             max_norm=self.max_grad_norm,
+            cluster_part=self.cluster_part,
             reference_decay=self.reference_decay,
         )
 
@@ -274,9 +317,14 @@ class PGRPORecommender(BaseRecommender):
         elif visits.users is not None:
             kind = LearnedClusters
         if self._audience is None:
+            if kind is Everyone and self._weighing.objective != EachVisit():
+                raise ValueError(
+                    f"objective={self.objective!r} weighs groups: give clusters= or users="
+                )
             self._audience = self._new_audience(kind)
             strangers = np.zeros((self._audience.n_clusters, 0))
             self._learner.follow(strangers, self._audience)
+            self._weighing.follow(strangers, self._audience)
         if not isinstance(self._audience, kind):
             told = {Everyone: "neither", KnownClusters: "clusters=", LearnedClusters: "users="}
             raise ValueError(
@@ -325,6 +373,28 @@ class PGRPORecommender(BaseRecommender):
         """Return the state of learning in a few words, for progress lines."""
         return self._curve.note() if self._is_started() else ""
 
+    @property
+    def groups_(self) -> pd.DataFrame:
+        """How each cluster stands, as far as is known from its answers.
+
+        Columns ``cluster``, ``share`` of the visits, ``satisfaction`` (0 for a random item, 1
+        for the best known; NaN unless the objective watches it), ``weight`` of a visit, and
+        ``verdict`` of the objective: for a floor, whether it holds.
+        """
+        audience = getattr(self, "_audience", None)
+        if audience is None:
+            raise AttributeError("no feedback has come yet")
+        standing = self._weighing.standing(audience)
+        return pd.DataFrame(
+            {
+                "cluster": getattr(audience, "labels", range(standing.shares.size)),
+                "share": standing.shares,
+                "satisfaction": standing.satisfaction,
+                "weight": self._weighing.weights(audience),
+                "verdict": self._weighing.verdicts(audience),
+            }
+        )
+
     # --- acting --------------------------------------------------------------------------
 
     def _probabilities(self, visits: Visits) -> Floats:
@@ -336,7 +406,9 @@ class PGRPORecommender(BaseRecommender):
             available = visits.available[rows]
             of_cluster = self._learner.probabilities(z[rows], clusters, available, mine)
             mixture[rows] += share[:, None] * of_cluster
-        return mixture
+        if self.max_share is None:
+            return mixture
+        return cap_shares(mixture, self._categories, self.max_share, visits.available)
 
     def _values(self, visits: Visits) -> Floats:
         clusters = self._meet(visits).index(visits)
@@ -420,6 +492,7 @@ class PGRPORecommender(BaseRecommender):
         compared = self._comparison.compare(log, audience)
         if compared.mixing is not None:
             self._learner.follow(compared.mixing, audience)
+            self._weighing.follow(compared.mixing, audience)
         answers = Answers(
             self._z(log.visits),
             compared.clusters,
@@ -429,7 +502,16 @@ class PGRPORecommender(BaseRecommender):
             propensities,
             log.visits.available,
             log.visits.users,
+            self._weighing.weights(audience)[compared.clusters],
             log.slate_size,
         )
+        self._weighing.learn(answers, self._watched(log.visits), audience)
+        promise = self._weighing.broken_promise(audience)
+        if promise:
+            warn_once(self, promise)
         diagnostics = self._learner.learn(answers, audience)
         self._curve.add(answers, audience.history, diagnostics)
+
+    def _watched(self, visits: Visits) -> Floats | None:
+        """Return the policy where the objective has to know what it is worth, shape (n, K)."""
+        return self._probabilities(visits) if self._weighing.objective.watches else None

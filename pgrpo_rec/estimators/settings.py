@@ -10,10 +10,17 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pgrpo_rec.advantages import ESTIMATORS, check_estimator_name
+from pgrpo_rec.estimators.first_order import SHARED_COLUMNS
 from pgrpo_rec.estimators.parameters import check_choice, check_number
+from pgrpo_rec.fairness import EachVisit, as_objective
 from pgrpo_rec.histories import ORDERS
 from pgrpo_rec.solvers import SOLVERS
+
+Ints = NDArray[np.int64]
 
 
 class Range(NamedTuple):
@@ -34,6 +41,7 @@ CHOICES: dict[str, Iterable[object]] = {
     "user_adaptation": (True, False),
     "kl": ("exact", "k3"),
     "slate_credit": ("slate", "below"),
+    "cluster_part": tuple(SHARED_COLUMNS),
 }
 RANGES: dict[str, Range] = {
     "n_clusters": Range(Integral, low=1, instead="auto"),
@@ -55,6 +63,7 @@ RANGES: dict[str, Range] = {
     "reference_decay": Range(Real, low=0.0, high=1.0),
     "max_grad_norm": Range(Real, above=0.0, instead=None),
     "advantage_clip": Range(Real, above=0.0, instead=None),
+    "max_share": Range(Real, above=0.0, high=1.0, instead=None),
 }
 
 
@@ -88,3 +97,51 @@ def check_settings(settings: Any) -> None:
             f"advantage={settings.advantage!r} needs a first-order solver: solver='adam' or 'sgd'; "
             "'natural' is the fit of 'pgrpo' advantages"
         )
+    _check_sharing(settings)
+
+
+def _check_sharing(settings: Any) -> None:
+    """Check what is said of groups that share a policy, and of what is shown."""
+    weighs = as_objective(settings.objective) != EachVisit()
+    if settings.solver == "natural" and weighs:
+        raise ValueError(
+            f"objective={settings.objective!r} needs a first-order solver: solver='adam' or 'sgd'; "
+            "'natural' gives every cluster a fit of its own, and there is nothing to weigh"
+        )
+    if settings.solver == "natural" and settings.cluster_part != "full":
+        raise ValueError(
+            f"cluster_part={settings.cluster_part!r} needs a first-order solver: solver='adam' or "
+            "'sgd'; 'natural' gives every cluster a fit of its own"
+        )
+    if settings.cluster_part == "none" and settings.cluster_shrinkage > 0.0:
+        raise ValueError(
+            f"cluster_shrinkage={settings.cluster_shrinkage!r} has nothing to shrink: with "
+            "cluster_part='none' it must be 0"
+        )
+    if settings.categories is not None and settings.max_share is None:
+        raise ValueError("categories are there for max_share=, which is None")
+
+
+def check_cap(settings: Any, labels: NDArray[Any]) -> Ints:
+    """Check the cap on shares against the items, and return the category of each, shape (K,).
+
+    Raises
+    ------
+    ValueError
+        If an item has no category, or there are too few for the cap.
+    """
+    items = labels.tolist()
+    groups = items
+    if settings.categories is not None:
+        missing = [item for item in items if item not in settings.categories]
+        if missing:
+            raise ValueError(f"categories lacks {len(missing)} items, among them {missing[0]!r}")
+        groups = [settings.categories[item] for item in items]
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    if settings.max_share is not None and settings.max_share * len(places) < 1.0 - 1e-12:
+        kind = "items" if settings.categories is None else "categories"
+        raise ValueError(
+            f"max_share={settings.max_share!r} is not possible with {len(places)} {kind}: "
+            f"it must be at least 1/{len(places)}"
+        )
+    return np.array([places[group] for group in groups], dtype=np.int64)
