@@ -18,7 +18,8 @@ from pgrpo_rec.posterior import probability_of_best
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NEWTON_STEPS = 6
+NEWTON_STEPS = 25  # at most: far from its prior, a fit needs a dozen
+CLOSE = 1e-9  # nats that a step still promises, twice: that step is the last
 
 
 class LogisticTS(Bandit):
@@ -201,7 +202,10 @@ def laplace(
             if better:
                 where, loss = where - size * step, trial
             size *= 0.5
-        if not better:
+        promise = 0.0
+        for j in range(n_columns):
+            promise += gradient[j] * step[j]
+        if not better or promise < CLOSE:
             break
     _curvature(where, mean, precision, z, rewards, gradient, hessian)
     invert(hessian, covariance)
