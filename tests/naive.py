@@ -87,6 +87,18 @@ def plackett_luce(probabilities, slate):
     return chance
 
 
+def credits(rewards, sessions, gamma, downwards):
+    """What each position of each visit earns from there on: sums straight from the rewards."""
+    result = np.zeros(rewards.shape)
+    for i, s in np.ndindex(rewards.shape):
+        of_slate = rewards[i, s if downwards else 0 :].sum()
+        later = [j for j in range(i + 1, len(rewards)) if sessions[j] == sessions[i]]
+        result[i, s] = of_slate + sum(
+            gamma ** (t + 1) * rewards[j].sum() for t, j in enumerate(later)
+        )
+    return result
+
+
 def adam(weights, gradients, learning_rate, beta1, beta2, eps):
     """Algorithm 1 of Kingma and Ba (2015), with the sign of an ascent."""
     m = v = np.zeros_like(weights)

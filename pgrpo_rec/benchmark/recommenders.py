@@ -14,6 +14,8 @@ from pgrpo_rec.baselines import (
     EpsilonGreedy,
     GaussianThompson,
     LinTS,
+    LinUCB,
+    LogisticTS,
     Oracle,
     Uniform,
 )
@@ -28,6 +30,12 @@ _EXPLORATION = {
 _STEPS = {
     "learning_rate": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2],
     "entropy_coef": [0.0, 0.003, 0.01, 0.03],
+}
+_LINEAR = {
+    "ridge": [0.03, 0.1, 0.3, 1.0, 5.0],
+    "width": [0.02, 0.05, 0.1, 0.2, 0.4, 0.8],
+    "standardise": [False, True],
+    "discount": [1.0, 0.9999, 0.999],
 }
 
 
@@ -90,14 +98,18 @@ _ALL = [
         },
         "binary rewards",
     ),
+    *_bandit("LinTS", LinTS, _LINEAR),
+    *_bandit("LinUCB", LinUCB, _LINEAR),
     *_bandit(
-        "LinTS",
-        LinTS,
+        "logistic Thompson",
+        LogisticTS,
         {
-            "ridge": [0.03, 0.1, 0.3, 1.0, 5.0],
-            "width": [0.02, 0.05, 0.1, 0.2, 0.4, 0.8],
-            "standardise": [False, True],
+            "prior_rate": [0.5, 0.2, 0.05],
+            "ridge": [0.1, 0.3, 1.0, 3.0],
+            "width": [0.1, 0.2, 0.4, 0.7, 1.0],
+            "discount": [1.0, 0.9999, 0.999],
         },
+        "binary rewards",
     ),
     *_bandit(
         "epsilon-greedy",

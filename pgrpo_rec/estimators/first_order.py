@@ -96,13 +96,15 @@ class FirstOrder:
         """Take ``n_epochs`` steps; the advantages stay what they are.
 
         Ratios are clipped around the policy as it stands now; what separates that from the
-        policy that showed the items is a weight, capped, and 1 where they are the same.
+        policy that showed the items (whole slates) is a weight, capped, and 1 where they are
+        the same.
         """
         a = answers
         self.reference += (1.0 - self.reference_decay) * (self.weights - self.reference)
         now = self.probabilities(a.z, a.clusters, a.available, None)
         now = now[np.arange(a.actions.size), a.actions]
-        weight = np.minimum(now / np.maximum(a.propensities, 1e-12), MAX_WEIGHT)
+        ratio = (now / np.maximum(a.propensities, 1e-12)).reshape(-1, a.slate_size)
+        weight = np.repeat(np.minimum(ratio.prod(axis=1), MAX_WEIGHT), a.slate_size)
         batch = PolicyBatch(a.z, a.clusters, a.actions, a.advantages, now, a.available, weight)
         for _ in range(self.n_epochs):
             _, gradient = surrogate(batch, self.penalties, self.weights, self.reference)

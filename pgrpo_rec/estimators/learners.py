@@ -35,6 +35,7 @@ class Answers(NamedTuple):
     propensities: Floats  # (n,)
     available: Bools  # (n, K)
     users: NDArray[Any] | None  # (n,)
+    slate_size: int = 1  # m: every m rows in a row are one slate
 
 
 class Learner(Protocol):

@@ -22,6 +22,7 @@ from pgrpo_rec.estimators.settings import check_settings
 from pgrpo_rec.histories import Order, RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits
 from pgrpo_rec.objectives import Penalties
+from pgrpo_rec.returns import credited
 from pgrpo_rec.solvers import SOLVERS
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,16 @@ class PGRPORecommender(BaseRecommender):
     group_size : int, default=1
         G: every G rows in a row are candidates of one visit. Estimators that compare
         candidates need at least 2.
+    gamma : float in [0, 1] or None, default=None
+        Where visits depend on each other: learn from returns, discounted by ``gamma`` a visit,
+        each compared with returns of the same cluster at the same step; feedback must then
+        come as whole ``sessions``. None takes every visit by itself. See
+        `pgrpo_rec.returns`.
+    slate_credit : {"slate", "below"}, default="slate"
+        First-order solvers: what a position of a slate is credited with, where its items have
+        rewards of their own: the slate's whole reward, or what was earned from that position
+        downwards (right where people read from the top). Solver "natural" learns items one
+        by one.
     exploration : float, default=0.5
         Solver "natural": factor on the posterior's standard deviation; 0.5 draws as if
         four times as much had been heard.
@@ -95,6 +106,10 @@ class PGRPORecommender(BaseRecommender):
         it, after, or before with each reward taken out of its own comparison.
     history_decay : float in (0, 1], default=1
         What is left of the old history after each batch.
+    history_shrinkage : float or "auto", default=0.0
+        How many rewards of all clusters a cluster's own history is read together with, so
+        that a new cluster begins where others are; "auto" measures it. 0 keeps clusters
+        apart, as it must be where their rewards differ in unit (`pgrpo_rec.shrinkage`).
     batch_size : int, default=64
         Visits a batch when `fit` goes through a log.
     n_passes : int, default=10
@@ -149,6 +164,8 @@ class PGRPORecommender(BaseRecommender):
         solver: Literal["natural", "adam", "sgd"] = "natural",
         n_clusters: int | Literal["auto"] = "auto",
         group_size: int = 1,
+        gamma: float | None = None,
+        slate_credit: Literal["slate", "below"] = "slate",
         exploration: float = 0.5,
         user_adaptation: bool = True,
         memory: int = 100_000,
@@ -165,6 +182,7 @@ class PGRPORecommender(BaseRecommender):
         advantage_clip: float | None = 10.0,
         history_order: Order = "before",
         history_decay: float = 1.0,
+        history_shrinkage: float | Literal["auto"] = 0.0,
         batch_size: int = 64,
         n_passes: int = 10,
         random_state: Seed = None,
@@ -175,6 +193,8 @@ class PGRPORecommender(BaseRecommender):
         self.solver = solver
         self.n_clusters = n_clusters
         self.group_size = group_size
+        self.gamma = gamma
+        self.slate_credit = slate_credit
         self.exploration = exploration
         self.user_adaptation = user_adaptation
         self.memory = memory
@@ -191,6 +211,7 @@ class PGRPORecommender(BaseRecommender):
         self.advantage_clip = advantage_clip
         self.history_order = history_order
         self.history_decay = history_decay
+        self.history_shrinkage = history_shrinkage
         self.batch_size = batch_size
         self.n_passes = n_passes
         self.random_state = random_state
@@ -211,6 +232,7 @@ class PGRPORecommender(BaseRecommender):
             self.history_order,
             self.history_decay,
             self.advantage_clip,
+            self.history_shrinkage,
         )
 
     def _new_learner(self, n_items: int, n_columns: int) -> Learner:
@@ -307,14 +329,24 @@ class PGRPORecommender(BaseRecommender):
     # --- learning ------------------------------------------------------------------------
 
     def _check_interactions(self, interactions: Interactions) -> None:
-        n = interactions.visits.n
+        n = interactions.visits.n // interactions.slate_size
         if n % self.group_size:
             raise ValueError(
                 f"{n} rows are no whole number of visits of group_size={self.group_size}"
             )
+        if self.gamma is None:
+            return
+        if interactions.sessions is None and n > 0:
+            raise ValueError(f"gamma={self.gamma!r} needs sessions=, which visits belong together")
+        if self.solver == "natural" and interactions.visits.users is not None:
+            raise ValueError(
+                "gamma= with users= needs solver='adam' or 'sgd': what a person answered is no "
+                "return, and 'natural' sums up what persons answered"
+            )
 
     def _learn_log(self, interactions: Interactions) -> None:
-        rows_a_batch = self.batch_size * self.group_size
+        interactions = self._credited(interactions)  # batches may cut sessions apart
+        rows_a_batch = self.batch_size * self.group_size * interactions.slate_size
         n_passes = 1 if self.solver == "natural" else self.n_passes
         for _ in range(n_passes):
             for start in range(0, interactions.visits.n, rows_a_batch):
@@ -342,13 +374,19 @@ class PGRPORecommender(BaseRecommender):
         self._learner.freeze_reference()
         return self
 
+    def _credited(self, log: Interactions) -> Interactions:
+        """Say what rows are credited with, where it is not the reward of the item alone."""
+        items_one_by_one = log.slate_size == 1 or self.solver == "natural"
+        if log.credits is not None or (self.gamma is None and items_one_by_one):
+            return log
+        return credited(log, self.gamma, downwards=self.slate_credit == "below")
+
     def _learn(self, interactions: Interactions) -> None:
-        log = interactions
+        log = self._credited(interactions)
         propensities = log.propensities
         if propensities is None:
             warn_once(self, "no propensities given; items are taken as shown by this policy")
-            shown = self._probabilities(log.visits)
-            propensities = shown[np.arange(log.visits.n), log.actions]
+            propensities = self._chances(log)
         audience = self._meet(log.visits)
         compared = self._comparison.compare(log, audience)
         if compared.mixing is not None:
@@ -357,10 +395,11 @@ class PGRPORecommender(BaseRecommender):
             self._z(log.visits),
             compared.clusters,
             log.actions,
-            log.rewards,
+            log.credit,
             compared.advantages,
             propensities,
             log.visits.available,
             log.visits.users,
+            log.slate_size,
         )
         self._learner.learn(answers, audience)

@@ -33,6 +33,7 @@ CHOICES: dict[str, Iterable[object]] = {
     "history_order": ORDERS,
     "user_adaptation": (True, False),
     "kl": ("exact", "k3"),
+    "slate_credit": ("slate", "below"),
 }
 RANGES: dict[str, Range] = {
     "n_clusters": Range(Integral, low=1, instead="auto"),
@@ -43,7 +44,9 @@ RANGES: dict[str, Range] = {
     "n_passes": Range(Integral, low=1),
     "exploration": Range(Real, above=0.0),
     "learning_rate": Range(Real, above=0.0),
+    "gamma": Range(Real, low=0.0, high=1.0, instead=None),
     "history_decay": Range(Real, above=0.0, high=1.0),
+    "history_shrinkage": Range(Real, low=0.0, instead="auto"),
     "clip_range": Range(Real, low=0.0),
     "clip_range_high": Range(Real, above=0.0, instead=None),
     "entropy_coef": Range(Real, low=0.0),
@@ -75,6 +78,11 @@ def check_settings(settings: Any) -> None:
         if not (value is instead or (isinstance(instead, str) and value == instead)):
             check_number(name, value, kind, low=low, above=above, high=high)
     check_estimator_name(settings.advantage, settings.group_size)
+    if settings.gamma is not None and settings.group_size > 1:
+        raise ValueError(
+            f"gamma={settings.gamma!r} with group_size={settings.group_size}: sessions cannot be "
+            "gone through several times; 'pgrpo' advantages need no candidates"
+        )
     if settings.solver == "natural" and settings.advantage != "pgrpo":
         raise ValueError(
             f"advantage={settings.advantage!r} needs a first-order solver: solver='adam' or 'sgd'; "

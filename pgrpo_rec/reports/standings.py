@@ -17,7 +17,7 @@ from pgrpo_rec.evaluation.statistics import iqm_interval
 
 _MEASURES = {"regret_mean": "groups' mean", "regret_worst": "worst group", "regret": "all"}
 LEGEND = (
-    "Regret: 0 the oracle, 1 a random item; interquartile means over seeds and 95 % intervals;\n"
+    "Regret: 0 the oracle, 1 a random item. Interquartile means, 95 % intervals.\n"
     "µs: to recommend and to learn, for each answer."
 )
 
@@ -72,8 +72,8 @@ def _table(
     for who in _best_first(rows, next(iter(measures))):
         row = (cells[measure][who] for measure in measures)
         table.add_row(who, *row, _microseconds(costs[costs["recommender"] == who]))
-    for who, lost in failed.groupby("recommender", sort=False):
-        table.add_row(str(who), f"failed: {len(lost)} parts")
+    for loser, lost in failed.groupby("recommender", sort=False):
+        table.add_row(str(loser), f"failed: {len(lost)} parts")
     return table
 
 
