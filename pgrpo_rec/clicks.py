@@ -97,15 +97,15 @@ def add_clicks(
     centre : ndarray of float64, shape (P,)
         Log-odds of each cluster's own rate.
     """
-    n_columns = z.shape[1]
-    reach = np.empty(n_columns)
+    n_used = fit.beta.shape[2]  # columns of the fit; the sums may have more
+    reach = np.empty(n_used)
     for i in range(clicked.size):
         p, k = clusters[i], actions[i]
         mean, variance = centre[p], 0.0
-        for j in range(n_columns):
+        for j in range(n_used):
             mean += fit.beta[p, k, j] * z[i, j]
             reach[j] = 0.0
-            for m in range(n_columns):
+            for m in range(n_used):
                 reach[j] += fit.covariance[p, k, j, m] * z[i, m]
             variance += reach[j] * z[i, j]
         eta = most_probable(mean, variance, clicked[i])
@@ -114,12 +114,14 @@ def add_clicks(
         response = eta + (clicked[i] - rate) / weight
         sums.heard[p, k] += 1.0
         sums.square[p, k] += weight * response * response
-        gain = weight / (1.0 + weight * variance)
-        for j in range(n_columns):
+        for j in range(z.shape[1]):
             sums.moment[p, k, j] += weight * response * z[i, j]
-            fit.beta[p, k, j] += gain * (response - mean) * reach[j]
-            for m in range(n_columns):
+            for m in range(z.shape[1]):
                 sums.gram[p, k, j, m] += weight * z[i, j] * z[i, m]
+        gain = weight / (1.0 + weight * variance)
+        for j in range(n_used):
+            fit.beta[p, k, j] += gain * (response - mean) * reach[j]
+            for m in range(n_used):
                 fit.covariance[p, k, j, m] -= gain * reach[j] * reach[m]
 
 

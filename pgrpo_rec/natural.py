@@ -59,11 +59,12 @@ class Sums(NamedTuple):
 
 
 class Priors(NamedTuple):
-    """What is assumed of coefficients, in units of the noise: constant, then slopes."""
+    """What is assumed of coefficients, in units of the noise: constant, slopes, products."""
 
-    common: Floats  # (2,): ridge of the common part
-    own: Floats  # (P, 2): ridge of each cluster's deviation from it
+    common: Floats  # (3,): ridge of the common part
+    own: Floats  # (P, 3): ridge of each cluster's deviation from it
     noise: Floats  # (P,): variance of a cluster's standardised rewards around the fit
+    kinds: Ints  # (D,): 0 for the constant, 1 for a feature, 2 for a product of features
 
 
 class Fit(NamedTuple):
@@ -85,6 +86,14 @@ def empty_sums(n_clusters: int, n_items: int, n_columns: int) -> Sums:
         np.zeros((n_clusters, n_items, n_columns)),
         np.zeros((n_clusters, n_items)),
     )
+
+
+def first_columns(sums: Sums, n_columns: int) -> Sums:
+    """Return the sums of the first columns alone."""
+    if n_columns == sums.moment.shape[2]:
+        return sums
+    gram = np.ascontiguousarray(sums.gram[:, :, :n_columns, :n_columns])
+    return sums._replace(gram=gram, moment=np.ascontiguousarray(sums.moment[:, :, :n_columns]))
 
 
 def empty_fit(n_clusters: int, n_items: int, n_columns: int) -> Fit:
@@ -149,10 +158,11 @@ def invert(matrix: Floats, inverse: Floats) -> float:
 
 
 @jit
-def ridge_of(pair: Floats, n_columns: int) -> Floats:
-    """Return the diagonal of a ridge: its value for the constant, then for each slope."""
-    diagonal = np.full(n_columns, pair[1])
-    diagonal[0] = pair[0]
+def ridge_of(values: Floats, kinds: Ints) -> Floats:
+    """Return the diagonal of a ridge: each column's, by its kind."""
+    diagonal = np.empty(kinds.size)
+    for j in range(kinds.size):
+        diagonal[j] = values[kinds[j]]
     return diagonal
 
 
@@ -160,7 +170,8 @@ def ridge_of(pair: Floats, n_columns: int) -> Floats:
 def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[Floats, float]:
     """Return moment and square of one item's advantages."""
     moment = (sums.moment[p, k] - mean * sums.gram[p, k, 0]) / std
-    raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0] + mean * mean * sums.heard[p, k]
+    raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0]
+    raw += mean * mean * sums.gram[p, k, 0, 0]
     return moment, max(raw, 0.0) / (std * std)
 
 
@@ -207,14 +218,14 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
         answers: clicks vary more where there are many.
     """
     n_clusters, n_items, n_columns = sums.moment.shape
-    common_ridge = ridge_of(priors.common, n_columns)
+    common_ridge = ridge_of(priors.common, priors.kinds)
     precision = np.empty((n_columns, n_columns))
     for k in range(n_items):
         any_stale = False
         told = np.zeros(n_columns)
         precision[:] = np.diag(common_ridge)
         for p in range(n_clusters):
-            ridge = ridge_of(priors.own[p], n_columns)
+            ridge = ridge_of(priors.own[p], priors.kinds)
             if stale[p, k]:
                 any_stale = True
                 invert(sums.gram[p, k] + np.diag(ridge), fit.inverse[p, k])
@@ -235,7 +246,7 @@ def _finish(
     fit: Fit, sums: Sums, p: int, k: int, mean: float, std: float, priors: Priors, stale: bool
 ) -> None:
     """Turn moments into coefficients, once the common part is known."""
-    ridge = ridge_of(priors.own[p], fit.common.shape[1])
+    ridge = ridge_of(priors.own[p], priors.kinds)
     inverse = fit.inverse[p, k]
     moment, square = standardised(sums, p, k, mean, std if std > 0.0 else 1.0)
     fit.beta[p, k] = inverse @ (moment + ridge * fit.common[k])
