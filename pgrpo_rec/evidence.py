@@ -48,6 +48,7 @@ NO_COMMON_PART = 1e9  # a ridge so large that clusters share nothing
 NO_PRODUCTS = 1e9  # a ridge so large that products of features do nothing
 RIDGES_OF_PRODUCTS = np.geomspace(2.0, 2_000.0, 4)
 ITEMS_FOR_CURVATURE = 8
+MARGIN_OF_PRODUCTS = 30.0  # nats; clicks' working responses feign some
 
 
 def choose_priors(
@@ -236,7 +237,8 @@ def choose_curvature(sums: Sums, mean: Floats, std: Floats, priors: Priors) -> F
         items = np.argsort(-sums.heard[p], kind="stable")[:ITEMS_FOR_CURVATURE]
         items = items[sums.heard[p, items] > 0.0]
         ridge = ridge_of(priors.own[p], priors.kinds)
-        best = MARGIN + evidence_of_cluster(plain, items, int(p), mean[p], std[p], ridge[:straight])
+        best = MARGIN_OF_PRODUCTS
+        best += evidence_of_cluster(plain, items, int(p), mean[p], std[p], ridge[:straight])
         for value in RIDGES_OF_PRODUCTS:
             ridge[straight:] = value
             total = evidence_of_cluster(sums, items, int(p), mean[p], std[p], ridge)

@@ -45,6 +45,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 RIDGES = np.geomspace(0.5, 20_000.0, 11)  # candidates, in units of the noise variance
+INFINITE = 1e9  # a ridge so large that a coefficient is nothing
 FIRST_RIDGE = 4.0  # before anything is known: items differ by half a standard deviation
 NOISE_PRIOR = 8.0  # answers that a cluster's noise is worth against an item's own
 
@@ -158,6 +159,21 @@ def invert(matrix: Floats, inverse: Floats) -> float:
 
 
 @jit
+def invert_ridged(gram: Floats, ridge: Floats, inverse: Floats) -> None:
+    """Write the inverse of ``gram + diag(ridge)``; last columns of infinite ridge cost nothing."""
+    n = ridge.size
+    while n > 1 and ridge[n - 1] >= INFINITE:
+        n -= 1
+    if n == ridge.size:
+        invert(gram + np.diag(ridge), inverse)
+        return
+    inner = np.empty((n, n))
+    invert(gram[:n, :n] + np.diag(ridge[:n]), inner)
+    inverse[:] = np.diag(1.0 / ridge)
+    inverse[:n, :n] = inner
+
+
+@jit
 def ridge_of(values: Floats, kinds: Ints) -> Floats:
     """Return the diagonal of a ridge: each column's, by its kind."""
     diagonal = np.empty(kinds.size)
@@ -219,6 +235,7 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
     """
     n_clusters, n_items, n_columns = sums.moment.shape
     common_ridge = ridge_of(priors.common, priors.kinds)
+    apart = priors.common.min() >= INFINITE
     precision = np.empty((n_columns, n_columns))
     for k in range(n_items):
         any_stale = False
@@ -228,15 +245,21 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
             ridge = ridge_of(priors.own[p], priors.kinds)
             if stale[p, k]:
                 any_stale = True
-                invert(sums.gram[p, k] + np.diag(ridge), fit.inverse[p, k])
+                invert_ridged(sums.gram[p, k], ridge, fit.inverse[p, k])
             scale = std[p] if std[p] > 0.0 else 1.0
+            if apart:
+                continue
             fit.beta[p, k], _ = standardised(sums, p, k, mean[p], scale)
             of_cluster, told_by_cluster = pass_on(fit.inverse[p, k], ridge, fit.beta[p, k])
             precision += of_cluster
             told += told_by_cluster
-        if any_stale:
-            invert(precision, fit.common_inverse[k])
-        fit.common[k] = fit.common_inverse[k] @ told
+        if apart:
+            fit.common_inverse[k] = np.diag(1.0 / common_ridge)
+            fit.common[k] = 0.0
+        else:
+            if any_stale:
+                invert_ridged(precision - np.diag(common_ridge), common_ridge, fit.common_inverse[k])
+            fit.common[k] = fit.common_inverse[k] @ told
         for p in range(n_clusters):
             _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale)
 
@@ -250,7 +273,9 @@ def _finish(
     inverse = fit.inverse[p, k]
     moment, square = standardised(sums, p, k, mean, std if std > 0.0 else 1.0)
     fit.beta[p, k] = inverse @ (moment + ridge * fit.common[k])
-    if stale:
+    if stale and priors.common.min() >= INFINITE:
+        fit.covariance[p, k] = inverse
+    elif stale:
         pull = inverse * ridge
         fit.covariance[p, k] = inverse + pull @ fit.common_inverse[k] @ pull.T
     residual = residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])

@@ -48,6 +48,7 @@ SHORT_MEMORY = 10.0  # answers a coefficient that the book which forgets remembe
 LEAST_MEMORY = 1_000.0  # ... and at least
 RIDGE_OF_CLICKS = 1.0  # log-odds of items differ by about 1
 WIDTH_OF_CLICKS = 0.5
+REST = 16  # refreshes from one of the book that forgets to its next
 SURPRISE = 12.0  # nats by which the book that forgets must have predicted better
 
 
@@ -90,6 +91,7 @@ class Natural:
         self._kept: deque[Answers] = deque()
         self._n_kept = 0
         self._regrouped = False
+        self._n_refreshed = 0
         self._next_tuning = 64.0
         self._unit = np.zeros((0, 2))
         self._centre = np.zeros(0)
@@ -217,7 +219,8 @@ class Natural:
         clicked = self.two_values.clicked(a.rewards, a.clusters)
         for book in (self._as_clicks, self._fading):
             book.turn(turned)
-        self._refresh(audience)  # working responses need fits that are up to date
+        if self._as_clicks.stale.any():
+            self._refresh(audience)  # working responses need a fit that is up to date
         for book in (self._as_clicks, self._fading):
             book.add_clicks(z, a.clusters, a.actions, clicked, self._centre)
 
@@ -307,7 +310,11 @@ class Natural:
         if self._clicks:
             priors = priors._replace(own=priors.own.copy())
             priors.own[:, :2] = RIDGE_OF_CLICKS
-        for book in (self._followed, self._fading):
+        self._n_refreshed += 1
+        books = [self._followed]
+        if self._n_refreshed % REST == 0 or self._fading.stale.all():
+            books.append(self._fading)  # moves slowly, and all of it
+        for book in books:
             book.refresh(level, unit, priors)
             if self._clicks:
                 book.fit.noise[:] = 1.0
