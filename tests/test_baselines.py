@@ -9,13 +9,20 @@ from scipy import optimize
 import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec import simulate
 from pgrpo_rec.baselines import (
+    EXP3,
+    KLUCB,
+    UCB1,
     BetaThompson,
+    Boltzmann,
+    BoltzmannGumbel,
     EpsilonGreedy,
     GaussianThompson,
     LinTS,
     LinUCB,
     LogisticTS,
     Oracle,
+    Popularity,
+    SquareCB,
     Uniform,
 )
 from pgrpo_rec.baselines.base import add_rewards, spread_over_best
@@ -29,8 +36,10 @@ from pgrpo_rec.baselines.ridge import (
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
-SUMS = [EpsilonGreedy, GaussianThompson, LinTS, LinUCB]  # what they know is sums of answers
+QUICK = [EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Boltzmann, SquareCB]  # untuned
+SUMS = [*QUICK, BoltzmannGumbel, KLUCB, EXP3, Popularity, UCB1]  # they know sums of answers
 LEARNING = [*SUMS, LogisticTS]
+RATES = {LogisticTS, KLUCB, EXP3}  # rewards must be from 0 to 1
 BAD = {
     EpsilonGreedy: {"epsilon": -0.1, "decay": -1.0},
     GaussianThompson: {"prior_count": 0.0, "width": 0.0},
@@ -38,6 +47,12 @@ BAD = {
     LinUCB: {"ridge": -1.0, "width": 0.0, "discount": 1.1},
     LogisticTS: {"prior_rate": 1.0, "ridge": 0.0, "width": 0.0, "discount": 0.0},
     Uniform: {"items": 0},
+    UCB1: {"width": 0.0, "scale": 0.0, "discount": 0.0, "window": 0},
+    KLUCB: {"width": 0.0, "log_log": -1.0, "discount": 2.0},
+    Boltzmann: {"temperature": 0.0, "decay": -1.0},
+    BoltzmannGumbel: {"width": 0.0, "discount": 0.0},
+    EXP3: {"learning_rate": 0.0, "mixing": 1.5},
+    SquareCB: {"ridge": 0.0, "gamma": 0.0, "growth": -1.0, "discount": 0.0},
 }
 
 
@@ -46,13 +61,14 @@ def draw_log(seed=0, n=300, n_items=4, d=2):
     X, actions = rng.normal(size=(n, d)), rng.integers(n_items, size=n)
     clusters = rng.integers(2, size=n)
     y = 5.0 + 0.2 * actions + X[:, 0] * (actions - 1) + 0.4 * clusters * actions
-    return X, y + rng.normal(size=n), {"actions": actions, "clusters": clusters}
+    told = {"clusters": clusters, "propensities": np.full(n, 1.0 / n_items)}
+    return X, y + rng.normal(size=n), {"actions": actions, **told}
 
 
 def draw_log_for(kind):
     """Rewards that a recommender can take: clicks, where it asks for them."""
     X, y, log = draw_log()
-    return X, (y > np.median(y)).astype(float) if kind is LogisticTS else y, log
+    return X, (y > np.median(y)).astype(float) if kind in RATES else y, log
 
 
 def thompson_by_counting(mean, std, n=200_000):
@@ -253,7 +269,7 @@ def test_clusters_never_met_get_the_prior(kind):
     rec = kind(4).fit(X, y, **log)
     strange = rec.predict_proba(X[:5], clusters=np.full(5, 9))
     assert_allclose(strange, 0.25, atol=1e-6)
-    rec.partial_fit(X, y, actions=log["actions"], clusters=np.full(300, 9))
+    rec.partial_fit(X, y, **{**log, "clusters": np.full(300, 9)})
     assert rec.count_.shape == (3, 4)
     assert np.abs(rec.predict_proba(X[:5], clusters=np.full(5, 9)) - strange).max() > 0.05
 
@@ -261,7 +277,8 @@ def test_clusters_never_met_get_the_prior(kind):
 @pytest.mark.parametrize("kind", LEARNING)
 def test_users_are_accepted_and_ignored(kind):
     X, y, log = draw_log_for(kind)
-    told, untold = (kind(4).fit(X, y, actions=log["actions"], **w) for w in ({"users": y}, {}))
+    del log["clusters"]
+    told, untold = (kind(4).fit(X, y, **log, **who) for who in ({"users": y}, {}))
     assert_array_equal(told.predict_proba(X, users=y), untold.predict_proba(X))
 
 
@@ -270,8 +287,9 @@ def test_clusters_are_told_always_or_never(kind):
     X, y, log = draw_log_for(kind)
     with pytest.raises(ValueError, match="clusters must be given at every call or at none"):
         kind(4).fit(X, y, **log).predict(X)
+    clusters = log.pop("clusters")
     with pytest.raises(ValueError, match="clusters must be given at every call or at none"):
-        kind(4).fit(X, y, actions=log["actions"]).predict(X, clusters=log["clusters"])
+        kind(4).fit(X, y, **log).predict(X, clusters=clusters)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(k, n) for k in BAD for n in BAD[k]])
@@ -307,7 +325,7 @@ def world(seed):
     )
 
 
-@pytest.mark.parametrize("kind", LEARNING)
+@pytest.mark.parametrize("kind", QUICK)
 def test_better_than_uniform_on_every_one_of_five_worlds(kind):
     """Paired: the same worlds and visitors for both."""
     for seed in range(5):

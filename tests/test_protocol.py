@@ -209,7 +209,7 @@ def test_every_named_recommender_can_be_tuned_as_hard_as_the_others(rec):
     for settings in settings_to_try(rec, 3):
         learner = rec.with_settings("x", settings).build(make_shop(0), 0)
         for name, value in settings.items():
-            assert getattr(learner, name) == value
+            assert learner.get_params()[name] == value
 
 
 # --- the same to the last digit ------------------------------------------------------------

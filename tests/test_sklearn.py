@@ -17,9 +17,27 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pgrpo_rec import PGRPORecommender, PreferenceClustering
-from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Uniform
+from pgrpo_rec.baselines import (
+    EXP3,
+    KLUCB,
+    UCB1,
+    Boltzmann,
+    BoltzmannGumbel,
+    EpsilonGreedy,
+    GaussianThompson,
+    LinTS,
+    LinUCB,
+    LogisticTS,
+    Popularity,
+    SquareCB,
+    Uniform,
+)
 
-BASELINES = [EpsilonGreedy(), GaussianThompson(), LinTS(), Uniform()]
+BASELINES = [
+    *(kind() for kind in (EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Uniform)),
+    *(kind() for kind in (Boltzmann, BoltzmannGumbel, Popularity, SquareCB, UCB1)),
+]
+OF_RATES = [EXP3(), KLUCB(), LogisticTS()]  # rewards must be from 0 to 1
 SOLVERS = [PGRPORecommender(solver=solver) for solver in ("natural", "adam", "sgd")]
 # PreferenceClustering cannot be fitted on X and y alone (it needs users and actions), so
 # scikit-learn's checks of fitted estimators do not apply; these do.
@@ -48,7 +66,7 @@ def draw_log(n=600):
     return X, y + rng.normal(scale=0.3, size=n), told
 
 
-@parametrize_with_checks([*SOLVERS, *BASELINES])
+@parametrize_with_checks([*SOLVERS, *BASELINES, *OF_RATES])
 def test_scikit_learns_own_checks(estimator, check):
     """All of them; none is expected to fail."""
     check(estimator)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.baselines.window import empty_window, slide
 from pgrpo_rec.estimators.audience import Everyone, KnownClusters
 from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.histories import RewardHistory
@@ -31,44 +32,56 @@ class Bandit(BaseRecommender):
     """
 
     discount: float = 1.0  # what each answer of a cluster leaves of the weight of all before
+    window: int | None = None  # how many of a cluster's last answers the sums are of
 
     def _start(self, n_features: int) -> None:
         self._audience: Everyone | KnownClusters | None = None
         self.count_ = np.zeros((0, self.actions_.size))
         self.sum_ = np.zeros((0, self.actions_.size))
         self.sumsq_ = np.zeros((0, self.actions_.size))
+        self._recent = empty_window(0, self.window or 1)
 
-    def _clusters(self, visits: Visits) -> Ints:
-        """Return each visit's cluster, one past the last where it has not been met."""
+    def _as_clusters(self, visits: Visits) -> Visits:
+        """Return the visits with that as clusters of which a model each is kept."""
+        return visits
+
+    def _meet(self, visits: Visits) -> Everyone | KnownClusters:
+        """Fix at the first call whether clusters are told; later calls must tell them alike."""
         if self._audience is None:
             kind = Everyone if visits.clusters is None else KnownClusters
             self._audience = kind(RewardHistory(1 if kind is Everyone else 0))
             self._grow(self._audience.n_clusters)
         if isinstance(self._audience, KnownClusters) != (visits.clusters is not None):
             raise ValueError("clusters must be given at every call or at none; this one differs")
-        return self._audience.index(visits)
+        return self._audience
+
+    def _clusters(self, visits: Visits) -> Ints:
+        """Return each visit's cluster, one past the last where it has not been met."""
+        visits = self._as_clusters(visits)
+        return self._meet(visits).index(visits)
 
     def _grow(self, n_clusters: int) -> None:
         """Make room for new clusters."""
         for name in ("count_", "sum_", "sumsq_"):
             old = getattr(self, name)
             setattr(self, name, np.vstack([old, np.zeros((n_clusters - len(old), old.shape[1]))]))
+        if self.window is not None:
+            blank = empty_window(n_clusters - self._recent.heard.size, self.window)
+            self._recent = self._recent.followed_by(blank)
 
     def _learn(self, interactions: Interactions) -> None:
-        self._clusters(interactions.visits)
-        assert self._audience is not None
-        clusters, _ = self._audience.absorb(interactions)
-        self._grow(self._audience.n_clusters)
+        visits = self._as_clusters(interactions.visits)
+        audience = self._meet(visits)
+        clusters, _ = audience.absorb(interactions._replace(visits=visits))
+        self._grow(audience.n_clusters)
         if self.discount < 1.0:
             self._fade(np.bincount(clusters, minlength=len(self.count_)))
-        add_rewards(
-            self.count_,
-            self.sum_,
-            self.sumsq_,
-            clusters,
-            interactions.actions,
-            interactions.rewards,
-        )
+        sums = (self.count_, self.sum_, self.sumsq_)
+        rows = (clusters, interactions.actions, interactions.rewards)
+        if self.window is None:
+            add_rewards(*sums, *rows)
+        else:
+            slide(self._recent, *sums, *rows)
         self._absorb(interactions, clusters)
 
     def _fade(self, heard: Ints) -> None:
@@ -105,6 +118,21 @@ def add_rewards(
         count[p, k] += 1.0
         total[p, k] += rewards[i]
         square[p, k] += rewards[i] * rewards[i]
+
+
+def means(count: Floats, total: Floats) -> Floats:
+    """Return the mean reward of every item, infinite where it was never shown; shape (n, K)."""
+    return np.divide(total, count, out=np.full(count.shape, np.inf), where=count > 0.0)
+
+
+def check_rates(rewards: Floats) -> None:
+    """Raise ValueError unless rewards are rates, from 0 to 1."""
+    outside = (rewards < 0.0) | (rewards > 1.0)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise ValueError(
+            f"y is {rewards[row]} in row {row}; a click rate needs rewards from 0 to 1"
+        )
 
 
 def spread_over_best(values: Floats, available: NDArray[np.bool_]) -> Floats:

@@ -10,6 +10,7 @@ from scipy import special
 
 from pgrpo_rec._random import Seed
 from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.baselines.window import check_window
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
 
@@ -35,6 +36,8 @@ class BetaThompson(Bandit):
     discount : float in (0, 1], default=1
         What each answer of a cluster leaves of the weight of all before it; for tastes that
         drift.
+    window : int or None, default=None
+        Only the last so many answers of each cluster are kept. At least 1.
     random_state : int, Generator, RandomState or None, default=None
 
     References
@@ -57,16 +60,19 @@ class BetaThompson(Bandit):
         prior: tuple[float, float] = (1.0, 1.0),
         sharpness: float = 1.0,
         discount: float = 1.0,
+        window: int | None = None,
         random_state: Seed = None,
     ) -> None:
         self.items = items
         self.prior = prior
         self.sharpness = sharpness
         self.discount = discount
+        self.window = window
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
         check_number("discount", self.discount, Real, above=0.0, high=1.0)
+        check_window(self.window, self.discount)
         super()._check_parameters()
         for value in self.prior:
             check_number("prior", value, Real, above=0.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.base import Bandit, spread_over_best
+from pgrpo_rec.baselines.base import Bandit, means, spread_over_best
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Visits
 
@@ -26,6 +26,8 @@ class EpsilonGreedy(Bandit):
         :math:`\epsilon_0`, at least 0.
     decay : float, default=0.5
         0 keeps epsilon (times K) constant.
+    discount : float in (0, 1], default=1
+        What each answer of a cluster leaves of the weight of all before it.
     random_state : int, Generator, RandomState or None, default=None
 
     References
@@ -46,20 +48,23 @@ class EpsilonGreedy(Bandit):
         *,
         epsilon: float = 0.5,
         decay: float = 0.5,
+        discount: float = 1.0,
         random_state: Seed = None,
     ) -> None:
         self.items = items
         self.epsilon = epsilon
         self.decay = decay
+        self.discount = discount
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
         check_number("epsilon", self.epsilon, Real, low=0.0)
         check_number("decay", self.decay, Real, low=0.0)
+        check_number("discount", self.discount, Real, above=0.0, high=1.0)
 
     def _values(self, visits: Visits) -> NDArray[np.float64]:
         count, total = self._sums(self._clusters(visits))
-        return np.where(count > 0, total / np.maximum(count, 1.0), np.inf)
+        return means(count, total)
 
     def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
         greedy = spread_over_best(self._values(visits), visits.available)

@@ -57,17 +57,19 @@ class LinearBandit(Bandit):
     def _start(self, n_features: int) -> None:
         self._n_columns = 1 + n_features
         self._known = self._strangers(0)
-        self._sums = empty_sums(0, self.actions_.size, self._n_columns)
+        self._fading = empty_sums(0, self.actions_.size, self._n_columns)
         super()._start(n_features)
 
     def _grow(self, n_clusters: int) -> None:
         super()._grow(n_clusters)
         n_more = n_clusters - len(self._known.theta)
         more = self._strangers(n_more)
-        self._known = Regressions(*map(np.concatenate, zip(self._known, more, strict=True)))
+        pairs = zip(self._known, more, strict=True)
+        self._known = Regressions(*(np.concatenate(pair) for pair in pairs))
         if self.discount < 1.0:
             blank = empty_sums(n_more, self.actions_.size, self._n_columns)
-            self._sums = Sums(*map(np.concatenate, zip(self._sums, blank, strict=True)))
+            both = zip(self._fading, blank, strict=True)
+            self._fading = Sums(*(np.concatenate(pair) for pair in both))
 
     def _strangers(self, n_clusters: int) -> Regressions:
         """Return what is known of clusters that have answered nothing."""
@@ -79,7 +81,7 @@ class LinearBandit(Bandit):
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
         rows = (self._z(interactions.visits), clusters, interactions.actions, interactions.rewards)
         if self.discount < 1.0:
-            add_forgetting(self._known, self._sums, *rows, self.ridge, self.discount)
+            add_forgetting(self._known, self._fading, *rows, self.ridge, self.discount)
         else:
             add_rows(self._known, *rows)
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._numba import jit
 from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.baselines.base import Bandit, check_rates
 from pgrpo_rec.baselines.ridge import multiply, read_values
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
@@ -88,13 +88,7 @@ class LogisticTS(Bandit):
         check_number("discount", self.discount, Real, above=0.0, high=1.0)
 
     def _check_interactions(self, interactions: Interactions) -> None:
-        outside = (interactions.rewards < 0.0) | (interactions.rewards > 1.0)
-        if outside.any():
-            row = int(np.flatnonzero(outside)[0])
-            raise ValueError(
-                f"y is {interactions.rewards[row]} in row {row}; a click rate needs rewards "
-                "from 0 to 1"
-            )
+        check_rates(interactions.rewards)
 
     def _start(self, n_features: int) -> None:
         self._n_columns = 1 + n_features
@@ -139,7 +133,7 @@ class LogisticTS(Bandit):
         left = (self.discount**heard)[:, None, None, None]
         prior = self.ridge * np.eye(self._n_columns)
         self._precision = left * self._precision + (1.0 - left) * prior
-        self._covariance = np.linalg.inv(self._precision)
+        self._covariance = np.asarray(np.linalg.inv(self._precision), dtype=np.float64)
 
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._random import Seed
 from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.baselines.window import check_window
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Visits
 from pgrpo_rec.posterior import probability_of_best
@@ -31,6 +32,8 @@ class GaussianThompson(Bandit):
     discount : float in (0, 1], default=1
         What each answer of a cluster leaves of the weight of all before it; for tastes that
         drift.
+    window : int or None, default=None
+        Only the last so many answers of each cluster are kept. At least 1.
     random_state : int, Generator, RandomState or None, default=None
 
     References
@@ -54,16 +57,19 @@ class GaussianThompson(Bandit):
         prior_count: float = 1.0,
         width: float = 1.0,
         discount: float = 1.0,
+        window: int | None = None,
         random_state: Seed = None,
     ) -> None:
         self.items = items
         self.prior_count = prior_count
         self.width = width
         self.discount = discount
+        self.window = window
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
         check_number("discount", self.discount, Real, above=0.0, high=1.0)
+        check_window(self.window, self.discount)
         check_number("prior_count", self.prior_count, Real, above=0.0)
         check_number("width", self.width, Real, above=0.0)
 

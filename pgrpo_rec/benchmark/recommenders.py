@@ -10,13 +10,21 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from pgrpo_rec.baselines import (
+    EXP3,
+    KLUCB,
+    UCB1,
     BetaThompson,
+    Boltzmann,
+    BoltzmannGumbel,
     EpsilonGreedy,
     GaussianThompson,
     LinTS,
     LinUCB,
     LogisticTS,
     Oracle,
+    PerUser,
+    Popularity,
+    SquareCB,
     Uniform,
 )
 from pgrpo_rec.benchmark.plan import Family, Need, Recommender, count_items
@@ -31,6 +39,7 @@ _STEPS = {
     "learning_rate": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2],
     "entropy_coef": [0.0, 0.003, 0.01, 0.03],
 }
+_THOMPSON = {"prior_count": [0.1, 0.3, 1.0, 3.0], "width": [0.1, 0.2, 0.4, 0.7, 1.0]}
 _LINEAR = {
     "ridge": [0.03, 0.1, 0.3, 1.0, 5.0],
     "width": [0.02, 0.05, 0.1, 0.2, 0.4, 0.8],
@@ -67,6 +76,16 @@ def _bandit(
     return [pooled, replace(pooled, name=f"{name} known", told="true groups")]
 
 
+def _build_per_user(kind: Any, env: VectorEnv, seed: int, **settings: Any) -> PerUser:
+    return PerUser(_build(kind, env, seed)).set_params(**settings)
+
+
+def _per_user(name: str, kind: Any, grid: Mapping[str, Any]) -> Recommender:
+    """Return a bandit that keeps one model a user."""
+    inner = {f"bandit__{key}": values for key, values in grid.items()}
+    return Recommender(name, partial(_build_per_user, kind), "users", "bandit", {}, inner)
+
+
 _ALL = [
     _pgrpo("P-GRPO learned", "users"),
     _pgrpo("P-GRPO groups", "users", user_adaptation=False),
@@ -87,7 +106,7 @@ _ALL = [
     *_bandit(
         "Thompson (Gaussian)",
         GaussianThompson,
-        {"prior_count": [0.1, 0.3, 1.0, 3.0], "width": [0.1, 0.2, 0.4, 0.7, 1.0]},
+        _THOMPSON,
     ),
     *_bandit(
         "Thompson (beta)",
@@ -116,6 +135,46 @@ _ALL = [
         EpsilonGreedy,
         {"epsilon": [0.1, 0.2, 0.5, 1.0], "decay": [0.0, 0.25, 0.5, 0.75]},
     ),
+    *_bandit(
+        "UCB1",
+        UCB1,
+        {"width": [0.03, 0.1, 0.2, 0.4, 0.7, 1.0], "discount": [1.0, 0.9999, 0.999]},
+    ),
+    *_bandit(
+        "KL-UCB",
+        KLUCB,
+        {"width": [0.03, 0.1, 0.2, 0.4, 0.7, 1.0], "discount": [1.0, 0.9999, 0.999]},
+        "binary rewards",
+    ),
+    *_bandit(
+        "Boltzmann",
+        Boltzmann,
+        {"temperature": [0.1, 0.3, 1.0, 3.0, 10.0], "decay": [0.0, 0.25, 0.5]},
+    ),
+    *_bandit(
+        "Boltzmann-Gumbel",
+        BoltzmannGumbel,
+        {"width": [0.03, 0.1, 0.2, 0.4, 0.7, 1.0], "discount": [1.0, 0.9999, 0.999]},
+    ),
+    *_bandit(
+        "EXP3",
+        EXP3,
+        {"learning_rate": [0.3, 1.0, 3.0, 10.0, 30.0], "mixing": [0.0, 0.02, 0.1]},
+        "binary rewards",
+    ),
+    *_bandit(
+        "SquareCB",
+        SquareCB,
+        {
+            "ridge": [0.1, 1.0, 5.0],
+            "gamma": [1.0, 3.0, 10.0, 30.0, 100.0],
+            "growth": [0.25, 0.5],
+            "standardise": [False, True],
+        },
+    ),
+    *_bandit("popularity", Popularity, {}),
+    _per_user("Thompson (Gaussian) per user", GaussianThompson, _THOMPSON),
+    _per_user("LinTS per user", LinTS, _LINEAR),
     Recommender("uniform", partial(_build, Uniform), family="reference"),
     Recommender("oracle", _oracle, family="reference", needs=("oracle",)),
 ]

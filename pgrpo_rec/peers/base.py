@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,7 +102,8 @@ class Peer(BaseRecommender):
         users: ArrayLike | None = None,
         clusters: ArrayLike | None = None,
         propensities: ArrayLike | None = None,
-    ) -> Any:
+        sessions: ArrayLike | None = None,
+    ) -> Self:
         """Let the other library learn from a batch; unknown (NaN) propensities are left out."""
         known = propensities is not None and not np.isnan(np.asarray(propensities, float)).any()
         return super().partial_fit(
@@ -112,6 +113,7 @@ class Peer(BaseRecommender):
             users=users,
             clusters=clusters,
             propensities=propensities if known else None,
+            sessions=sessions,
         )
 
     def _check_parameters(self) -> None:
