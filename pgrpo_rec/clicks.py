@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEAST_WEIGHT = 1e-4  # of an answer, so that working responses stay finite
-N_STEPS = 40  # at most, of Newton's method and bisection
+N_HALVES = 40  # of the bracket in which the most probable log-odds lie
 
 
 class TwoValues:
@@ -129,26 +129,18 @@ def add_clicks(
 def most_probable(mean: float, variance: float, clicked: float) -> float:
     """Return the most probable log-odds after one answer, where they were normal before it.
 
-    The root of ``eta - mean - variance (clicked - sigma(eta))``, by Newton's method, and by
-    halves wherever that would leave the bracket.
+    The root of ``eta - mean - variance (clicked - sigma(eta))``, by halves: Newton's method may
+    swing for ever here.
     """
     low = mean if clicked == 1.0 else mean - variance
     high = mean + variance if clicked == 1.0 else mean
-    eta = 0.5 * (low + high)
-    for _ in range(N_STEPS):
-        rate = 1.0 / (1.0 + np.exp(-eta))
-        slack = eta - mean - variance * (clicked - rate)
-        if slack > 0.0:
+    for _ in range(N_HALVES):
+        eta = 0.5 * (low + high)
+        if eta - mean - variance * (clicked - 1.0 / (1.0 + np.exp(-eta))) > 0.0:
             high = eta
         else:
             low = eta
-        step = slack / (1.0 + variance * rate * (1.0 - rate))
-        if abs(step) < 1e-10 * (1.0 + abs(eta)):
-            break
-        eta -= step
-        if eta <= low or eta >= high:
-            eta = 0.5 * (low + high)
-    return eta
+    return 0.5 * (low + high)
 
 
 def expected_rates(log_odds: Floats, std: Floats) -> Floats:

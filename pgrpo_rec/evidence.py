@@ -146,7 +146,9 @@ def measure_level(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Prior
     """Return the reward around which each cluster's items lie, the most probable one."""
     level = mean.copy()
     for p in np.flatnonzero(std > 0.0):
-        level[p] += std[p] * _level(sums, fit, int(p), mean[p], std[p], ridge_of(priors.own[p], priors.kinds))
+        level[p] += std[p] * _level(
+            sums, fit, int(p), mean[p], std[p], ridge_of(priors.own[p], priors.kinds)
+        )
     return level
 
 

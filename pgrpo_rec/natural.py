@@ -258,7 +258,9 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
             fit.common[k] = 0.0
         else:
             if any_stale:
-                invert_ridged(precision - np.diag(common_ridge), common_ridge, fit.common_inverse[k])
+                invert_ridged(
+                    precision - np.diag(common_ridge), common_ridge, fit.common_inverse[k]
+                )
             fit.common[k] = fit.common_inverse[k] @ told
         for p in range(n_clusters):
             _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale)

@@ -77,9 +77,7 @@ class Natural:
         self.exploration = exploration
         self.memory = memory
         kinds = kinds_of_columns(n_items, n_columns)
-        self.priors = Priors(
-            np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds
-        )
+        self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
         self.two_values = TwoValues()
         self._as_they_are = Book(n_items, kinds.size)
         self._as_clicks = Book(n_items, kinds.size)
