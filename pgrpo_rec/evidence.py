@@ -30,6 +30,7 @@ from pgrpo_rec.natural import (
     Fit,
     Priors,
     Sums,
+    first_columns,
     invert,
     pass_on,
     residual_square,
@@ -44,9 +45,20 @@ MOST_ITEMS = 40  # ridges are chosen on the items that were answered most
 N_TURNS = 2
 MARGIN = 5.0  # nats that a common part must be worth: wrongly shared, small clusters pay
 NO_COMMON_PART = 1e9  # a ridge so large that clusters share nothing
+NO_PRODUCTS = 1e9  # a ridge so large that products of features do nothing
+RIDGES_OF_PRODUCTS = np.geomspace(2.0, 2_000.0, 4)
+ITEMS_FOR_CURVATURE = 8
+MARGIN_OF_PRODUCTS = 30.0  # nats; clicks' working responses feign some
 
 
-def choose_priors(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Priors) -> Priors:
+def choose_priors(
+    sums: Sums,
+    fit: Fit,
+    mean: Floats,
+    std: Floats,
+    priors: Priors,
+    noise: Floats | None = None,
+) -> Priors:
     """Return the ridges and the noise of the better hypothesis.
 
     Parameters
@@ -57,8 +69,11 @@ def choose_priors(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Prior
     mean, std : ndarray of float64, shape (P,)
     priors : Priors
         Where the climb begins.
+    noise : ndarray of float64, shape (P,), optional
+        Known variances; measured without it.
     """
-    noise = measure_noise(sums, fit, mean, std, priors)
+    if noise is None:
+        noise = measure_noise(sums, fit, mean, std, priors)
     items = np.argsort(-sums.heard.sum(axis=0), kind="stable")[:MOST_ITEMS]
     items = items[sums.heard[:, items].sum(axis=0) > 0]
     heard = np.flatnonzero(std > 0.0)
@@ -66,7 +81,8 @@ def choose_priors(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Prior
         return priors
 
     def evidence_of(clusters: Ints, own: Floats, common: Floats) -> float:
-        return evidence(sums, items, clusters, mean, std, Priors(common, own, noise))
+        trial = priors._replace(common=common, own=own)
+        return evidence(sums, items, clusters, mean, std, trial)
 
     priors = priors._replace(noise=noise)
     apart = _choose_apart(priors, heard, evidence_of)
@@ -83,7 +99,7 @@ def _choose_apart(
     priors: Priors, heard: Ints, evidence_of: Callable[[Ints, Floats, Floats], float]
 ) -> Priors:
     """Give every cluster ridges of its own and nothing in common."""
-    own, common = priors.own.copy(), np.full(2, NO_COMMON_PART)
+    own, common = priors.own.copy(), np.full(3, NO_COMMON_PART)
     for p in heard:
         alone = np.array([p])
         for column in (0, 1, 0):
@@ -103,6 +119,7 @@ def _choose_together(
     """Give all clusters one pair of ridges, and a common part."""
     own = np.tile(np.median(priors.own, axis=0), (priors.own.shape[0], 1))
     common = np.minimum(priors.common, own[0])
+    own[:, 2], common[2] = priors.own[:, 2], NO_COMMON_PART  # see `choose_curvature`
     for _ in range(N_TURNS):
         for part in (own, common):
             for column in (0, 1):
@@ -129,13 +146,14 @@ def measure_level(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Prior
     """Return the reward around which each cluster's items lie, the most probable one."""
     level = mean.copy()
     for p in np.flatnonzero(std > 0.0):
-        level[p] += std[p] * _level(sums, fit, int(p), mean[p], std[p], priors.own[p])
+        level[p] += std[p] * _level(
+            sums, fit, int(p), mean[p], std[p], ridge_of(priors.own[p], priors.kinds)
+        )
     return level
 
 
 @jit
-def _level(sums: Sums, fit: Fit, p: int, mean: float, std: float, own: Floats) -> float:
-    ridge = ridge_of(own, sums.moment.shape[2])
+def _level(sums: Sums, fit: Fit, p: int, mean: float, std: float, ridge: Floats) -> float:
     precision, told = 1e-9, 0.0
     for k in range(sums.heard.shape[1]):
         if sums.heard[p, k] > 0.0:
@@ -173,7 +191,7 @@ def evidence(
     priors : Priors
     """
     n_columns = sums.moment.shape[2]
-    common = ridge_of(priors.common, n_columns)
+    common = ridge_of(priors.common, priors.kinds)
     inverse = np.empty((n_columns, n_columns))
     total = 0.0
     for k in items:
@@ -182,7 +200,7 @@ def evidence(
         for p in clusters:
             if sums.heard[p, k] == 0.0:
                 continue
-            ridge = ridge_of(priors.own[p], n_columns)
+            ridge = ridge_of(priors.own[p], priors.kinds)
             logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
             moment, _ = standardised(sums, p, k, mean[p], std[p])
             fitted = moment @ (inverse @ moment) / priors.noise[p]
@@ -193,3 +211,58 @@ def evidence(
         logdet = invert(precision, inverse)
         total += 0.5 * (np.log(common).sum() - logdet + told @ (inverse @ told))
     return total
+
+
+def choose_curvature(sums: Sums, mean: Floats, std: Floats, priors: Priors) -> Floats:
+    """Return for each cluster the ridge of products of features, infinite where they are noise.
+
+    The other ridges hold. A cluster's noise is not known here but integrated out: what a
+    straight fit leaves unexplained would otherwise pass for it.
+
+    Parameters
+    ----------
+    sums : Sums
+        Of all columns, products too.
+    mean, std : ndarray of float64, shape (P,)
+    priors : Priors
+        With the kinds of all columns.
+
+    Returns
+    -------
+    ndarray of float64, shape (P,)
+        `NO_PRODUCTS` where a cluster is as well described without.
+    """
+    chosen = np.full(std.size, NO_PRODUCTS)
+    straight = int((priors.kinds < 2).sum())
+    plain = first_columns(sums, straight)
+    for p in np.flatnonzero(std > 0.0):
+        items = np.argsort(-sums.heard[p], kind="stable")[:ITEMS_FOR_CURVATURE]
+        items = items[sums.heard[p, items] > 0.0]
+        ridge = ridge_of(priors.own[p], priors.kinds)
+        best = MARGIN_OF_PRODUCTS
+        best += evidence_of_cluster(plain, items, int(p), mean[p], std[p], ridge[:straight])
+        for value in RIDGES_OF_PRODUCTS:
+            ridge[straight:] = value
+            total = evidence_of_cluster(sums, items, int(p), mean[p], std[p], ridge)
+            if total > best:
+                best, chosen[p] = total, value
+    return chosen
+
+
+@jit
+def evidence_of_cluster(
+    sums: Sums, items: Ints, p: int, mean: float, std: float, ridge: Floats
+) -> float:
+    """Return the log evidence of one cluster by itself, its noise integrated out.
+
+    With 1 / s^2 ~ Gamma(1/2, 1/2): one answer's worth of noise 1 is known before.
+    """
+    inverse = np.empty((ridge.size, ridge.size))
+    total, count, left = 0.0, 1.0, 1.0
+    for k in items:
+        logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
+        moment, square = standardised(sums, p, k, mean, std)
+        total += 0.5 * (np.log(ridge).sum() - logdet)
+        count += sums.heard[p, k]
+        left += max(square - moment @ (inverse @ moment), 0.0)
+    return total - 0.5 * count * np.log(left)

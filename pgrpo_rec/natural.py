@@ -45,6 +45,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 RIDGES = np.geomspace(0.5, 20_000.0, 11)  # candidates, in units of the noise variance
+INFINITE = 1e9  # a ridge so large that a coefficient is nothing
 FIRST_RIDGE = 4.0  # before anything is known: items differ by half a standard deviation
 NOISE_PRIOR = 8.0  # answers that a cluster's noise is worth against an item's own
 
@@ -59,11 +60,12 @@ class Sums(NamedTuple):
 
 
 class Priors(NamedTuple):
-    """What is assumed of coefficients, in units of the noise: constant, then slopes."""
+    """What is assumed of coefficients, in units of the noise: constant, slopes, products."""
 
-    common: Floats  # (2,): ridge of the common part
-    own: Floats  # (P, 2): ridge of each cluster's deviation from it
+    common: Floats  # (3,): ridge of the common part
+    own: Floats  # (P, 3): ridge of each cluster's deviation from it
     noise: Floats  # (P,): variance of a cluster's standardised rewards around the fit
+    kinds: Ints  # (D,): 0 for the constant, 1 for a feature, 2 for a product of features
 
 
 class Fit(NamedTuple):
@@ -85,6 +87,14 @@ def empty_sums(n_clusters: int, n_items: int, n_columns: int) -> Sums:
         np.zeros((n_clusters, n_items, n_columns)),
         np.zeros((n_clusters, n_items)),
     )
+
+
+def first_columns(sums: Sums, n_columns: int) -> Sums:
+    """Return the sums of the first columns alone."""
+    if n_columns == sums.moment.shape[2]:
+        return sums
+    gram = np.ascontiguousarray(sums.gram[:, :, :n_columns, :n_columns])
+    return sums._replace(gram=gram, moment=np.ascontiguousarray(sums.moment[:, :, :n_columns]))
 
 
 def empty_fit(n_clusters: int, n_items: int, n_columns: int) -> Fit:
@@ -149,10 +159,26 @@ def invert(matrix: Floats, inverse: Floats) -> float:
 
 
 @jit
-def ridge_of(pair: Floats, n_columns: int) -> Floats:
-    """Return the diagonal of a ridge: its value for the constant, then for each slope."""
-    diagonal = np.full(n_columns, pair[1])
-    diagonal[0] = pair[0]
+def invert_ridged(gram: Floats, ridge: Floats, inverse: Floats) -> None:
+    """Write the inverse of ``gram + diag(ridge)``; last columns of infinite ridge cost nothing."""
+    n = ridge.size
+    while n > 1 and ridge[n - 1] >= INFINITE:
+        n -= 1
+    if n == ridge.size:
+        invert(gram + np.diag(ridge), inverse)
+        return
+    inner = np.empty((n, n))
+    invert(gram[:n, :n] + np.diag(ridge[:n]), inner)
+    inverse[:] = np.diag(1.0 / ridge)
+    inverse[:n, :n] = inner
+
+
+@jit
+def ridge_of(values: Floats, kinds: Ints) -> Floats:
+    """Return the diagonal of a ridge: each column's, by its kind."""
+    diagonal = np.empty(kinds.size)
+    for j in range(kinds.size):
+        diagonal[j] = values[kinds[j]]
     return diagonal
 
 
@@ -160,7 +186,8 @@ def ridge_of(pair: Floats, n_columns: int) -> Floats:
 def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[Floats, float]:
     """Return moment and square of one item's advantages."""
     moment = (sums.moment[p, k] - mean * sums.gram[p, k, 0]) / std
-    raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0] + mean * mean * sums.heard[p, k]
+    raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0]
+    raw += mean * mean * sums.gram[p, k, 0, 0]
     return moment, max(raw, 0.0) / (std * std)
 
 
@@ -207,25 +234,34 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
         answers: clicks vary more where there are many.
     """
     n_clusters, n_items, n_columns = sums.moment.shape
-    common_ridge = ridge_of(priors.common, n_columns)
+    common_ridge = ridge_of(priors.common, priors.kinds)
+    apart = priors.common.min() >= INFINITE
     precision = np.empty((n_columns, n_columns))
     for k in range(n_items):
         any_stale = False
         told = np.zeros(n_columns)
         precision[:] = np.diag(common_ridge)
         for p in range(n_clusters):
-            ridge = ridge_of(priors.own[p], n_columns)
+            ridge = ridge_of(priors.own[p], priors.kinds)
             if stale[p, k]:
                 any_stale = True
-                invert(sums.gram[p, k] + np.diag(ridge), fit.inverse[p, k])
+                invert_ridged(sums.gram[p, k], ridge, fit.inverse[p, k])
             scale = std[p] if std[p] > 0.0 else 1.0
+            if apart:
+                continue
             fit.beta[p, k], _ = standardised(sums, p, k, mean[p], scale)
             of_cluster, told_by_cluster = pass_on(fit.inverse[p, k], ridge, fit.beta[p, k])
             precision += of_cluster
             told += told_by_cluster
-        if any_stale:
-            invert(precision, fit.common_inverse[k])
-        fit.common[k] = fit.common_inverse[k] @ told
+        if apart:
+            fit.common_inverse[k] = np.diag(1.0 / common_ridge)
+            fit.common[k] = 0.0
+        else:
+            if any_stale:
+                invert_ridged(
+                    precision - np.diag(common_ridge), common_ridge, fit.common_inverse[k]
+                )
+            fit.common[k] = fit.common_inverse[k] @ told
         for p in range(n_clusters):
             _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale)
 
@@ -235,11 +271,13 @@ def _finish(
     fit: Fit, sums: Sums, p: int, k: int, mean: float, std: float, priors: Priors, stale: bool
 ) -> None:
     """Turn moments into coefficients, once the common part is known."""
-    ridge = ridge_of(priors.own[p], fit.common.shape[1])
+    ridge = ridge_of(priors.own[p], priors.kinds)
     inverse = fit.inverse[p, k]
     moment, square = standardised(sums, p, k, mean, std if std > 0.0 else 1.0)
     fit.beta[p, k] = inverse @ (moment + ridge * fit.common[k])
-    if stale:
+    if stale and priors.common.min() >= INFINITE:
+        fit.covariance[p, k] = inverse
+    elif stale:
         pull = inverse * ridge
         fit.covariance[p, k] = inverse + pull @ fit.common_inverse[k] @ pull.T
     residual = residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])

@@ -30,8 +30,13 @@ class Log:
         return [self.rows(p, k) for p in range(self.shape[0])]
 
 
-def ridge(pair, n_columns):
-    return np.diag([pair[0], *[pair[1]] * (n_columns - 1)])
+def kinds(n_columns):
+    """Of a constant and features, no products."""
+    return np.array([0, *[1] * (n_columns - 1)])
+
+
+def ridge(values, n_columns):
+    return np.diag([values[0], *[values[1]] * (n_columns - 1)])
 
 
 def posterior(rows, common, own):

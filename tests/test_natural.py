@@ -2,17 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_natural import Log, posterior
+from naive_natural import Log, kinds, posterior
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pgrpo_rec._numba import jit
 from pgrpo_rec.natural import (
+    INFINITE,
     NOISE_PRIOR,
     Priors,
     add_answers,
     empty_fit,
     empty_sums,
+    first_columns,
     invert,
+    invert_ridged,
     pass_on,
     read_values,
     refresh,
@@ -22,8 +25,13 @@ from pgrpo_rec.natural import (
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
-PRIORS = Priors(np.array([1.5, 20.0]), np.array([[4.0, 60.0], [0.5, 9.0]]), np.array([0.8, 1.7]))
-ALONE = Priors(PRIORS.common, PRIORS.own[:1], PRIORS.noise[:1])
+PRIORS = Priors(
+    np.array([1.5, 20.0, 1e9]),
+    np.array([[4.0, 60.0, 1e9], [0.5, 9.0, 1e9]]),
+    np.array([0.8, 1.7]),
+    kinds(3),
+)
+ALONE = PRIORS._replace(own=PRIORS.own[:1], noise=PRIORS.noise[:1])
 
 
 def sums_of(log):
@@ -36,6 +44,7 @@ def fitted(log, priors=PRIORS, sums=None):
     sums = sums_of(log) if sums is None else sums
     fit = empty_fit(*sums.moment.shape)
     stale = np.ones(sums.heard.shape, dtype=bool)
+    priors = priors._replace(kinds=kinds(sums.moment.shape[2]))
     refresh(fit, sums, stale, log.mean, log.std, priors)
     return fit
 
@@ -53,9 +62,31 @@ def test_invert_is_numpys(seed, n, log_condition):
     assert_allclose(logdet, np.linalg.slogdet(matrix)[1], atol=1e-8)
 
 
-def test_a_ridge_is_one_value_for_the_constant_and_one_for_the_slopes():
-    assert_array_equal(ridge_of(np.array([2.0, 7.0]), 3), [2.0, 7.0, 7.0])
-    assert_array_equal(ridge_of(np.array([2.0, 7.0]), 1), [2.0])
+def test_a_ridge_is_one_value_for_each_kind_of_column():
+    values = np.array([2.0, 7.0, 9.0])
+    assert_array_equal(ridge_of(values, np.array([0, 1, 1, 2])), [2.0, 7.0, 7.0, 9.0])
+    assert_array_equal(ridge_of(values, np.array([0])), [2.0])
+
+
+@given(SEEDS, st.integers(1, 4), st.integers(0, 3))
+@settings(deadline=None, max_examples=30)
+def test_columns_of_infinite_ridge_are_left_out_of_an_inverse(seed, n_finite, n_infinite):
+    n = n_finite + n_infinite
+    rows = np.random.default_rng(seed).normal(size=(12, n))
+    ridge = np.array([*[2.0] * n_finite, *[INFINITE] * n_infinite])
+    inverse = np.empty((n, n))
+    invert_ridged(rows.T @ rows, ridge, inverse)
+    assert_allclose(inverse, np.linalg.inv(rows.T @ rows + np.diag(ridge)), atol=1e-7)
+
+
+def test_fit_of_the_first_columns_is_that_of_answers_without_the_others():
+    log = Log(0, n_columns=3)
+    few = first_columns(sums_of(log), 2)
+    log.z = np.ascontiguousarray(log.z[:, :2])
+    log.shape = 2, 3, 2
+    for a, b in zip(few, sums_of(log), strict=True):
+        assert_allclose(a, b)
+    assert first_columns(few, 2) is few
 
 
 def test_what_a_cluster_tells_of_the_common_part():
@@ -119,12 +150,12 @@ def test_a_small_cluster_borrows_and_a_large_one_speaks_for_itself():
     sums = empty_sums(*log.shape)
     columns = log.z, log.clusters, log.actions, log.rewards
     add_answers(sums, *(column[keep] for column in columns))
-    close = Priors(np.array([0.01, 0.01]), np.full((2, 2), 50.0), np.ones(2))
+    close = Priors(np.full(3, 0.01), np.full((2, 3), 50.0), np.ones(2), kinds(2))
     fit = fitted(log, close, sums)
     assert_allclose(fit.beta[1, 0], fit.common[0], atol=1e-12)
     assert_allclose(fit.beta[1, 0], fit.beta[0, 0], atol=0.05)
     assert (np.diag(fit.covariance[1, 0]) > 5 * np.diag(fit.covariance[0, 0])).all()
-    apart = Priors(np.full(2, 1e9), close.own, close.noise)
+    apart = close._replace(common=np.full(3, 1e9))
     assert_allclose(fitted(log, apart, sums).beta[1, 0], 0.0, atol=1e-6)
 
 
@@ -132,7 +163,7 @@ def test_items_never_shown_have_the_prior():
     log = Log(1, 200, 2, n_clusters=1, n_items=3)
     log.shape = 1, 5, 2
     fit = fitted(log, ALONE)
-    assert_allclose(fit.covariance[0, 4], np.diag(1.0 / ALONE.own[0] + 1.0 / ALONE.common))
+    assert_allclose(fit.covariance[0, 4], np.diag((1.0 / ALONE.own[0] + 1.0 / ALONE.common)[:2]))
     assert_array_equal(fit.beta[0, 4], 0.0)
     assert_allclose(fit.noise[0, 4], ALONE.noise[0])
 
@@ -157,7 +188,7 @@ def test_only_what_is_stale_is_inverted_but_means_follow_the_history():
     stale = np.zeros((2, 3), dtype=bool)
     stale[0, 1] = True
     mean = log.mean + np.array([0.0, 2.0]) * log.std
-    more = Priors(PRIORS.common, 3.0 * PRIORS.own, PRIORS.noise)
+    more = PRIORS._replace(own=3.0 * PRIORS.own)
     refresh(fit, sums, stale, mean, log.std, more)
     assert_array_equal((fit.inverse != old[0]).any(axis=(2, 3)), stale)
     assert_array_equal((fit.common_inverse != old[1]).any(axis=(1, 2)), stale.any(axis=0))
@@ -196,6 +227,7 @@ def all_from_a_kernel(sums, fit, z, clusters, actions, rewards, mean, std, prior
 def test_inside_a_kernel(n_columns):
     log = Log(5, n_columns=n_columns)
     columns = log.z, log.clusters, log.actions, log.rewards, log.mean, log.std
-    got = all_from_a_kernel(empty_sums(*log.shape), empty_fit(*log.shape), *columns, PRIORS)
+    priors = PRIORS._replace(kinds=kinds(n_columns))
+    got = all_from_a_kernel(empty_sums(*log.shape), empty_fit(*log.shape), *columns, priors)
     for a, b in zip(got, read_values(fitted(log), log.z, log.clusters), strict=True):
         assert_allclose(a, b, rtol=1e-9)

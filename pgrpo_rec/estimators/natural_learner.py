@@ -1,5 +1,12 @@
 """The natural learner: keeps the fit of the advantages and samples from its posterior.
 
+What the fit is made of is decided by what is heard, not by settings:
+
+- Rewards of two values are fitted on the scale of log-odds (`pgrpo_rec.clicks`).
+- Products of features join the fit of a cluster when its evidence is higher with them.
+- A second book forgets: when it predicts a cluster's answers better than the book of all
+  answers by more than chance, what was heard long ago is dropped (Page 1954).
+
 Shapes: n visits, K items, P clusters, D = d + 1 features with the constant first.
 """
 
@@ -18,25 +25,31 @@ from pgrpo_rec.adaptation import (
     measure_deviation,
     predictive_loglik,
 )
+from pgrpo_rec.clicks import TwoValues, expected_rates
 from pgrpo_rec.estimators.audience import Audience, LearnedClusters
+from pgrpo_rec.estimators.book import Book
 from pgrpo_rec.estimators.learners import Answers
-from pgrpo_rec.evidence import NO_COMMON_PART, choose_priors
-from pgrpo_rec.natural import (
-    FIRST_RIDGE,
-    Fit,
-    Priors,
-    Sums,
-    add_answers,
-    empty_fit,
-    empty_sums,
-    read_values,
-    refresh,
+from pgrpo_rec.evidence import (
+    NO_COMMON_PART,
+    NO_PRODUCTS,
+    choose_curvature,
+    choose_priors,
+    measure_noise,
 )
+from pgrpo_rec.natural import FIRST_RIDGE, NOISE_PRIOR, Fit, Priors, Sums
 from pgrpo_rec.posterior import probability_of_best
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+MOST_SUMS = 1_000_000  # numbers a cluster that products of features may take
+SHORT_MEMORY = 10.0  # answers a coefficient that the book which forgets remembers ...
+LEAST_MEMORY = 1_000.0  # ... and at least
+RIDGE_OF_CLICKS = 1.0  # log-odds of items differ by about 1
+WIDTH_OF_CLICKS = 0.5
+REST = 16  # refreshes from one of the book that forgets to its next
+SURPRISE = 12.0  # nats by which the book that forgets must have predicted better
 
 
 class Natural:
@@ -63,78 +76,246 @@ class Natural:
         self.adapts = adapts
         self.exploration = exploration
         self.memory = memory
-        self.sums: Sums = empty_sums(0, n_items, n_columns)
-        self.fit: Fit = empty_fit(0, n_items, n_columns)
-        self.priors = Priors(np.full(2, NO_COMMON_PART), np.zeros((0, 2)), np.zeros(0))
-        self._stale = np.zeros((0, n_items), dtype=np.bool_)
+        kinds = kinds_of_columns(n_items, n_columns)
+        self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
+        self.two_values = TwoValues()
+        self._as_they_are = Book(n_items, kinds.size)
+        self._as_clicks = Book(n_items, kinds.size)
+        self._fading = Book(n_items, kinds.size)
+        for book in self._books:
+            book.use_columns(n_columns)
+        self._kept_a_visit = 1.0 - 1.0 / max(SHORT_MEMORY * n_items * n_columns, LEAST_MEMORY)
+        self._surprise = np.zeros(0)
         self._kept: deque[Answers] = deque()
         self._n_kept = 0
         self._regrouped = False
+        self._n_refreshed = 0
         self._next_tuning = 64.0
         self._unit = np.zeros((0, 2))
+        self._centre = np.zeros(0)
         self._next_measure = 0.0
         self._deviation = np.zeros(0)
         self._predicted = np.zeros(FACTORS.size)
+
+    @property
+    def sums(self) -> Sums:
+        """Sums of all answers as they are."""
+        return self._as_they_are.sums
+
+    @property
+    def fit(self) -> Fit:
+        """The fit that items are shown by."""
+        return self._followed.fit
+
+    @property
+    def _clicks(self) -> bool:
+        """Whether rewards are fitted as clicks."""
+        return self.two_values.hold and self.n_columns > 1
+
+    @property
+    def _followed(self) -> Book:
+        return self._as_clicks if self._clicks else self._as_they_are
+
+    @property
+    def _books(self) -> tuple[Book, Book, Book]:
+        return self._as_they_are, self._as_clicks, self._fading
+
+    # --- acting --------------------------------------------------------------------------
 
     def probabilities(
         self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None
     ) -> Floats:
         """Return the posterior-sampling probabilities."""
         mean, std = self._read(z, clusters, own)
-        return probability_of_best(mean, self.exploration * std, available)
+        width = self.exploration * (WIDTH_OF_CLICKS if self._clicks else 1.0)
+        return probability_of_best(mean, width * std, available)
 
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:
-        """Return the expected advantages."""
+        """Return the expected advantages, or log-odds against the cluster's own."""
         return self._read(z, clusters, own)[0]
+
+    def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
+        if own is None:
+            return self._followed.read(self._columns(z), clusters)
+        mean, std = self._read_advantages(z, clusters)
+        deviation = self._deviation * FACTORS[self._predicted.argmax()]
+        adapt(mean, std, own, clusters, self._unit, deviation, self._noise_of_advantages())
+        return mean, std
+
+    def _read_advantages(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of values on the scale of advantages."""
+        mean, std = self._followed.read(self._columns(z), clusters)
+        if not self._clicks:
+            return mean, std
+        places = np.minimum(clusters, self._unit.shape[0] - 1)
+        span = np.nan_to_num(self.two_values.high - self.two_values.low)[places]
+        low = np.nan_to_num(self.two_values.low)[places]
+        level, unit = self._unit[places].T
+        rates = expected_rates(self._centre[places][:, None] + mean, std)
+        slope = rates * (1.0 - rates) * (span / unit)[:, None]
+        return ((low - level) / unit)[:, None] + rates * (span / unit)[:, None], slope * std + 1e-9
+
+    def _noise_of_advantages(self) -> Floats:
+        """Return the variance of a standardised reward around its item's value, (P, K)."""
+        if not self._clicks:
+            return self.fit.noise
+        sums, unit = self.sums, self._unit[:, 1:]
+        n = np.maximum(sums.heard, 1.0)
+        around = np.maximum(sums.square - sums.moment[:, :, 0] ** 2 / n, 0.0) / unit**2
+        noise: Floats = (around + NOISE_PRIOR) / (sums.heard + NOISE_PRIOR)
+        return noise
+
+    # --- learning ------------------------------------------------------------------------
 
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Make room for new clusters; sums of regrouped users are gathered by `learn`."""
-        n_clusters, n_items = mixing.shape[0], self.sums.heard.shape[1]
-        fresh = empty_sums(n_clusters, n_items, self.n_columns)
+        n_clusters = mixing.shape[0]
         self._regrouped = isinstance(audience, LearnedClusters)
-        if not self._regrouped:
-            for new, old in zip(fresh, self.sums, strict=True):
-                new[: old.shape[0]] = old
+        for book in self._books:
+            book.follow(n_clusters, keep=not self._regrouped)
+        self.two_values.grow(0 if self._regrouped else n_clusters)
+        self.two_values.grow(n_clusters)
         weight = mixing / np.maximum(mixing.sum(axis=1, keepdims=True), 1e-300)
         strange = mixing.sum(axis=1) == 0.0
         own = weight @ self.priors.own + np.where(strange[:, None], FIRST_RIDGE, 0.0)
+        if strange.any():
+            own[strange, 2] = NO_PRODUCTS
         noise = weight @ self.priors.noise + np.where(strange, 1.0, 0.0)
-        self.priors = Priors(self.priors.common, own, noise)
-        self.sums = fresh
-        self.fit = empty_fit(n_clusters, n_items, self.n_columns)
-        self._stale = np.ones((n_clusters, n_items), dtype=np.bool_)
+        self.priors = self.priors._replace(own=own, noise=noise)
+        self._surprise = weight @ self._surprise
 
     def learn(self, answers: Answers, audience: Audience) -> None:
         """Fold the answers in; choose ridges anew whenever the answers have doubled."""
-        a = answers
         self._keep(answers, audience)
+        learned = isinstance(audience, LearnedClusters)
         if self.adapts and not self._regrouped and isinstance(audience, LearnedClusters):
             self._judge(answers, audience)
         if self._regrouped and isinstance(audience, LearnedClusters):
             self._gather(audience)
             self._regrouped = False
         else:
-            add_answers(self.sums, a.z, a.clusters, a.actions, a.rewards)
-            self._stale[a.clusters, a.actions] = True
+            self._notice(answers)
+            self._take_in(answers, audience)
         self._refresh(audience)
-        if self.adapts and isinstance(audience, LearnedClusters):
+        if self.adapts and learned and isinstance(audience, LearnedClusters):
             self._measure(audience)
         if self.sums.heard.sum() >= self._next_tuning:
             self._next_tuning *= 2.0
-            history = audience.history
-            self.priors = choose_priors(self.sums, self.fit, history.mean, history.std, self.priors)
-            self._stale[:] = True
+            self._tune(audience)
+
+    def _take_in(self, answers: Answers, audience: Audience) -> None:
+        """Fold answers into every book."""
+        a, z, held = answers, self._columns(answers.z), self._clicks
+        turned = self.two_values.watch(a.rewards, a.clusters)
+        self._as_they_are.add(z, a.clusters, a.actions, a.rewards)
+        if held and not self._clicks:
+            self._leave_clicks()
+        self._fading.fade(a.clusters, self._kept_a_visit)
+        if not self._clicks:
+            self._fading.add(z, a.clusters, a.actions, a.rewards)
+            return
+        clicked = self.two_values.clicked(a.rewards, a.clusters)
+        for book in (self._as_clicks, self._fading):
+            book.turn(turned)
+        if self._as_clicks.stale.any():
+            self._refresh(audience)  # working responses need a fit that is up to date
+        for book in (self._as_clicks, self._fading):
+            book.add_clicks(z, a.clusters, a.actions, clicked, self._centre)
+
+    def _leave_clicks(self) -> None:
+        """Go on with rewards as they are: some cluster has shown a third value."""
+        for p in range(self.sums.heard.shape[0]):
+            self._fading.copy_cluster(self._as_they_are, p)
+        self._next_tuning = min(self._next_tuning, self.sums.heard.sum())
+
+    def _notice(self, answers: Answers) -> None:
+        """Drop what a cluster said long ago once the book that forgets predicts it better."""
+        a, z = answers, self._columns(answers.z)
+        known = (a.clusters < self._unit.shape[0]) & (a.clusters < self._surprise.size)
+        if not known.all() or self._unit.shape[0] != self._surprise.size:
+            return
+        better = self._loglik(self._fading, a, z) - self._loglik(self._followed, a, z)
+        gain = np.bincount(a.clusters, better, minlength=self._surprise.size)
+        self._surprise = np.maximum(self._surprise + gain, 0.0)
+        for p in np.flatnonzero(self._surprise > SURPRISE):
+            self._followed.copy_cluster(self._fading, int(p))
+            self._surprise[p] = 0.0
+
+    def _loglik(self, book: Book, answers: Answers, z: Floats) -> Floats:
+        """Return how probable each answer was by a book that has not taken it in, (n,)."""
+        a, rows = answers, np.arange(answers.actions.size)
+        mean, std = book.read(z, a.clusters)
+        mean, std = mean[rows, a.actions], std[rows, a.actions]
+        loglik: Floats
+        if self._clicks:
+            rates = np.clip(expected_rates(self._centre[a.clusters] + mean, std), 1e-4, 1 - 1e-4)
+            clicked = self.two_values.clicked(a.rewards, a.clusters)
+            loglik = np.log(np.where(clicked == 1.0, rates, 1.0 - rates))
+            return loglik
+        level, unit = self._unit[a.clusters].T
+        variance = std**2 + self._followed.fit.noise[a.clusters, a.actions]
+        error = (a.rewards - level) / unit - mean
+        loglik = -0.5 * (np.log(variance) + error**2 / variance)
+        return loglik
+
+    def _tune(self, audience: Audience) -> None:
+        """Choose ridges, noise and products of features by the evidence."""
+        book, level, unit = self._followed, *self._scale(audience)
+        std = np.where(audience.history.std > 0.0, unit, 0.0)
+        used = self.priors._replace(kinds=self.priors.kinds[: book.fit.beta.shape[2]])
+        if not self._clicks:
+            noise = measure_noise(book.used, book.fit, level, std, used)
+            self._use_columns(self.n_columns)
+            self._refresh(audience)
+            straight = self.priors._replace(kinds=self.priors.kinds[: self.n_columns])
+            chosen = choose_priors(book.used, book.fit, level, std, straight, noise)
+            self.priors = chosen._replace(kinds=self.priors.kinds)
+        if self.priors.kinds.size > self.n_columns:
+            priors = self.priors._replace(own=self.priors.own.copy())
+            if self._clicks:
+                priors.own[:, :2] = RIDGE_OF_CLICKS
+            self.priors.own[:, 2] = choose_curvature(book.sums, level, std, priors)
+            if (self.priors.own[:, 2] < NO_PRODUCTS).any():
+                self._use_columns(self.priors.kinds.size)
+        for each in self._books:
+            each.stale[:] = True
+        self._refresh(audience)
+        if not self._clicks and (self.priors.own[:, 2] < NO_PRODUCTS).any():
+            noise = measure_noise(book.used, book.fit, level, std, self.priors)
+            self.priors = self.priors._replace(noise=noise)
             self._refresh(audience)
 
-    def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
-        fit = self.fit
-        if clusters.size and clusters.max() >= fit.noise.shape[0]:
-            fit = self._with_stranger()
-        mean, std = read_values(fit, z, clusters)
-        if own is not None:
-            deviation = self._deviation * FACTORS[self._predicted.argmax()]
-            adapt(mean, std, own, clusters, self._unit, deviation, fit.noise)
-        return mean, std
+    def _use_columns(self, n_used: int) -> None:
+        for book in self._books:
+            if book.fit.beta.shape[2] != n_used:
+                book.use_columns(n_used)
+
+    def _scale(self, audience: Audience) -> tuple[Floats, Floats]:
+        """Return level and unit that the sums of the followed book are read with."""
+        history = audience.history
+        if self._clicks:
+            mean = history.mean
+            return self.two_values.log_odds(mean, history.count), np.ones(mean.size)
+        return history.mean, np.where(history.std > 0.0, history.std, 1.0)
+
+    def _refresh(self, audience: Audience) -> None:
+        history = audience.history
+        std = np.where(history.std > 0.0, history.std, 1.0)
+        self._unit = np.column_stack([history.mean, std])
+        level, unit = self._scale(audience)
+        self._centre = level
+        priors = self.priors
+        if self._clicks:
+            priors = priors._replace(own=priors.own.copy())
+            priors.own[:, :2] = RIDGE_OF_CLICKS
+        self._n_refreshed += 1
+        books = [self._followed]
+        if self._n_refreshed % REST == 0 or self._fading.stale.all():
+            books.append(self._fading)  # moves slowly, and all of it
+        for book in books:
+            book.refresh(level, unit, priors)
+            if self._clicks:
+                book.fit.noise[:] = 1.0
 
     def _judge(self, answers: Answers, audience: LearnedClusters) -> None:
         """Score how well each factor on the measured deviation predicts answers to come."""
@@ -145,33 +326,16 @@ class Natural:
         own.heard[rows, a.actions] -= 1.0  # the clustering has taken these answers in
         own.total[rows, a.actions] -= a.rewards
         heard = predictive_loglik(
-            *read_values(self.fit, a.z, a.clusters),
+            *self._read_advantages(a.z, a.clusters),
             own,
             a.clusters,
             a.actions,
             a.rewards,
             self._unit,
             self._deviation,
-            self.fit.noise,
+            self._noise_of_advantages(),
         )
         self._predicted = FORGETTING * self._predicted + heard
-
-    def _with_stranger(self) -> Fit:
-        """Return the fit with one more cluster of which only the common part is known."""
-        fit, shape = self.fit, (1, *self.fit.common.shape)
-        deviation = np.eye(self.n_columns) / FIRST_RIDGE
-        return fit._replace(
-            beta=np.concatenate([fit.beta, fit.common[None]]),
-            covariance=np.concatenate([fit.covariance, fit.common_inverse[None] + deviation]),
-            noise=np.concatenate([fit.noise, np.ones(shape[:2])]),
-        )
-
-    def _refresh(self, audience: Audience) -> None:
-        history = audience.history
-        refresh(self.fit, self.sums, self._stale, history.mean, history.std, self.priors)
-        self._stale[:] = False
-        std = np.where(history.std > 0.0, history.std, 1.0)
-        self._unit = np.column_stack([history.mean, std])
 
     def _measure(self, audience: LearnedClusters) -> None:
         """Measure anew how far people deviate, when clusters or much else have changed."""
@@ -197,8 +361,26 @@ class Natural:
         if self.n_columns == 1:
             sums.heard[:], sums.moment[:, :, 0], sums.square[:] = clustering.totals()
             sums.gram[:, :, 0, 0] = sums.heard
+            for p in range(sums.heard.shape[0]):
+                self._fading.copy_cluster(self._as_they_are, p)
             return
         for kept in self._kept:
             assert kept.users is not None
-            clusters = clustering.predict(kept.users)
-            add_answers(sums, kept.z, clusters, kept.actions, kept.rewards)
+            self._take_in(kept._replace(clusters=clustering.predict(kept.users)), audience)
+
+    def _columns(self, z: Floats) -> Floats:
+        """Return the features, with their products where there is room for them."""
+        if self.priors.kinds.size == z.shape[1]:
+            return z
+        i, j = np.triu_indices(z.shape[1] - 1)
+        return np.hstack([z, z[:, 1 + i] * z[:, 1 + j]])
+
+
+def kinds_of_columns(n_items: int, n_columns: int) -> Ints:
+    """Return 0 for the constant, 1 for each feature, 2 for each product that there is room for."""
+    n_features = n_columns - 1
+    kinds = [0] + [1] * n_features
+    n_all = n_columns + n_features * (n_features + 1) // 2
+    if n_items * n_all**2 <= MOST_SUMS:
+        kinds += [2] * (n_all - n_columns)
+    return np.array(kinds, dtype=np.int64)

@@ -1,0 +1,116 @@
+"""A book: the sums of answers, and the fit that is read from them.
+
+Shapes: n visits, K items, P clusters, D columns kept, of which the first ones may be used alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgrpo_rec.clicks import add_clicks
+from pgrpo_rec.natural import (
+    FIRST_RIDGE,
+    Fit,
+    Priors,
+    Sums,
+    add_answers,
+    empty_fit,
+    empty_sums,
+    first_columns,
+    read_values,
+    refresh,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Book:
+    """Sums of one way to hear answers: all of them, or the last ones; as they are, or as clicks.
+
+    Parameters
+    ----------
+    n_items, n_columns : int
+        K and D.
+    """
+
+    def __init__(self, n_items: int, n_columns: int) -> None:
+        self.n_columns = n_columns
+        self.sums: Sums = empty_sums(0, n_items, n_columns)
+        self.fit: Fit = empty_fit(0, n_items, n_columns)
+        self.stale = np.zeros((0, n_items), dtype=np.bool_)
+
+    def follow(self, n_clusters: int, *, keep: bool) -> None:
+        """Make room for clusters; keep the sums of those that there were, or forget them."""
+        n_items = self.stale.shape[1]
+        fresh = empty_sums(n_clusters, n_items, self.n_columns)
+        if keep:
+            for new, old in zip(fresh, self.sums, strict=True):
+                new[: old.shape[0]] = old
+        self.sums = fresh
+        self.use_columns(self.fit.beta.shape[2])
+
+    def use_columns(self, n_used: int) -> None:
+        """Fit on so many of the columns from the next refresh on."""
+        n_clusters, n_items = self.sums.heard.shape
+        self.fit = empty_fit(n_clusters, n_items, n_used)
+        self.stale = np.ones((n_clusters, n_items), dtype=np.bool_)
+
+    @property
+    def used(self) -> Sums:
+        """Sums of the columns in use."""
+        return first_columns(self.sums, self.fit.beta.shape[2])
+
+    def add(self, z: Floats, clusters: Ints, actions: Ints, rewards: Floats) -> None:
+        """Fold answers in as they are."""
+        add_answers(self.sums, z, clusters, actions, rewards)
+        self.stale[clusters, actions] = True
+
+    def add_clicks(
+        self, z: Floats, clusters: Ints, actions: Ints, clicked: Floats, centre: Floats
+    ) -> None:
+        """Fold answers in as clicks or misses; the fit must be up to date."""
+        add_clicks(self.sums, self.fit, z, clusters, actions, clicked, centre)
+        self.stale[clusters, actions] = True
+
+    def fade(self, clusters: Ints, kept: float) -> None:
+        """Let each cluster forget a little at every visit of it."""
+        left = kept ** np.bincount(clusters, minlength=self.stale.shape[0])
+        for part in self.sums:
+            part *= left.reshape(-1, *[1] * (part.ndim - 1))
+        self.stale[left < 1.0] = True
+
+    def turn(self, clusters: Ints) -> None:
+        """Take clicks for misses and misses for clicks: log-odds change their sign."""
+        self.sums.moment[clusters] *= -1.0
+        self.stale[clusters] = True
+
+    def copy_cluster(self, other: Book, p: int) -> None:
+        """Know of a cluster what another book knows."""
+        for part, source in zip(self.sums, other.sums, strict=True):
+            part[p] = source[p]
+        self.stale[p] = True
+
+    def refresh(self, level: Floats, unit: Floats, priors: Priors) -> None:
+        """Bring the fit up to date."""
+        kinds = priors.kinds[: self.fit.beta.shape[2]]
+        refresh(self.fit, self.used, self.stale, level, unit, priors._replace(kinds=kinds))
+        self.stale[:] = False
+
+    def read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of every item's value, shapes (n, K)."""
+        fit = self.fit
+        if clusters.size and clusters.max() >= fit.noise.shape[0]:
+            fit = self._with_stranger()
+        return read_values(fit, np.ascontiguousarray(z[:, : fit.beta.shape[2]]), clusters)
+
+    def _with_stranger(self) -> Fit:
+        """Return the fit with one more cluster of which only the common part is known."""
+        fit, shape = self.fit, (1, *self.fit.common.shape)
+        deviation = np.eye(shape[2]) / FIRST_RIDGE
+        return fit._replace(
+            beta=np.concatenate([fit.beta, fit.common[None]]),
+            covariance=np.concatenate([fit.covariance, fit.common_inverse[None] + deviation]),
+            noise=np.concatenate([fit.noise, np.ones(shape[:2])]),
+        )
