@@ -41,7 +41,7 @@ from pgrpo_rec.clustering.memory import Kept, take_answers
 from pgrpo_rec.clustering.starts import seeded, split
 from pgrpo_rec.clustering.statistics import softmax_row
 from pgrpo_rec.clustering.users import is_binary
-from pgrpo_rec.evidence import choose_priors
+from pgrpo_rec.evidence import NO_COMMON_PART, choose_priors
 from pgrpo_rec.natural import (
     FIRST_RIDGE,
     Fit,
@@ -208,7 +208,7 @@ def m_step(
     fit = empty_fit(n_clusters, n_items, n_columns)
     stale = np.ones((n_clusters, n_items), dtype=np.bool_)
     if priors is None or priors.noise.size != n_clusters:
-        priors = _first_priors(n_clusters, priors)
+        priors = _first_priors(n_clusters, n_columns, priors)
     refresh(fit, sums, stale, mean, std, priors)
     if tune:
         priors = choose_priors(sums, fit, mean, std, priors)
@@ -403,11 +403,12 @@ def _held_out(users: Ints, n_users: int) -> NDArray[np.bool_]:
     return turn % HELD_OUT == HELD_OUT - 1
 
 
-def _first_priors(n_clusters: int, smaller: Priors | None) -> Priors:
+def _first_priors(n_clusters: int, n_columns: int, smaller: Priors | None) -> Priors:
     """Return ridges to begin with: what a smaller fit found, else half a deviation an item."""
-    ridge = np.full(2, FIRST_RIDGE) if smaller is None else np.median(smaller.own, axis=0)
-    common = ridge.copy() if n_clusters > 1 else np.full(2, 1e9)
-    return Priors(common, np.tile(2.0 * ridge, (n_clusters, 1)), np.ones(n_clusters))
+    ridge = np.full(3, FIRST_RIDGE) if smaller is None else np.median(smaller.own, axis=0)
+    common = ridge.copy() if n_clusters > 1 else np.full(3, NO_COMMON_PART)
+    kinds = np.minimum(np.arange(n_columns), 1)  # no products of features here
+    return Priors(common, np.tile(2.0 * ridge, (n_clusters, 1)), np.ones(n_clusters), kinds)
 
 
 def _grow_to(
