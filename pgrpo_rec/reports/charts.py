@@ -181,7 +181,7 @@ def _names(title: str | None = None) -> Any:
 
 
 def _group_dots() -> Any:
-    """A dot a group, and the worst group's tick with its interval, a row a recommender."""
+    """Draw a dot a group, and the worst group's tick with its interval, a row a recommender."""
     import altair as alt
 
     base = alt.Chart(_rows("groups")).encode(y=_names())

@@ -134,7 +134,8 @@ def rivals(board: pd.DataFrame) -> pd.DataFrame:
 def _mark_firsts(board: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Say of every row whether the scenario's best competitor is beyond doubt better."""
     apart = pairs[(pairs["low"] > 0) | (pairs["high"] < 0)]
-    distinct = set(zip(*(apart[c] for c in ("scenario", "measure", *PAIR[1:], "reference"))))
+    columns = ["scenario", "measure", "recommender", "reference"]
+    distinct = set(apart[columns].itertuples(index=False, name=None))
     for measure, column in zip(MEASURES, ("regret", "worst"), strict=True):
         best = {s: r.loc[r[column].idxmin(), "recommender"] for s, r in _by_scenario(board)}
         board[f"first_{column}"] = [

@@ -118,7 +118,7 @@ def _file(name: str) -> str:
 def _vega() -> str:
     import vl_convert
 
-    return vl_convert.javascript_bundle()
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _inline(script: str) -> str:

@@ -10,6 +10,7 @@
   const DASHES = ["", "6 3", "2 2", "8 3 2 3", "10 4", "4 2", "3 3 1 3"];
   const SHAPES = ["●", "■", "▲", "◆", "✚", "▼", "▶"];
   const MILLI = 1000;
+  const ERRORS_ONLY = 1;  // of Vega's levels; it warns of every layer that happens to be empty
   const narrow = window.matchMedia("(max-width: 40rem)").matches;
 
   const state = { scenario: 0, slots: data.picks.slice() };
@@ -51,8 +52,7 @@
   const draw = async (figure, sources) => {
     if (!views[figure]) {
       const config = { axisY: { labelLimit: narrow ? 116 : 260 } };
-      // Errors only: Vega warns of every layer that happens to be empty.
-      const options = { actions: false, renderer: "svg", ast: true, mode: "vega-lite", config, logLevel: vega.Error };
+      const options = { actions: false, renderer: "svg", ast: true, mode: "vega-lite", config, logLevel: ERRORS_ONLY };
       views[figure] = vegaEmbed(`#chart-${figure}`, { ...specs[figure], datasets: sources }, options);
       await views[figure];
       return;
