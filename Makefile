@@ -1,17 +1,32 @@
 # Every target sets up .venv by itself when it has to; second runs skip that.
 PYTHON ?= python3
+TORCH ?= torch  # obp imports it; name a CPU build here to save gigabytes
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format notebooks figures clean
+.PHONY: help demo benchmark benchmark-full test lint format notebooks figures obp clean
 
 help:  ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.plot  ## See P-GRPO learn for people who differ (ARGS="--ratings PATH" for your own table).
 	$(BIN)/pgrpo-rec demo $(ARGS)
+
+SHORT := --scenario clicks scales logit --interactions 12800 --seeds 5 --tune 2 --budget 5
+FULL := --scenario clicks scales logit nonlinear nonlinear_logit drift hard churn ratings --seeds 20 --tune 5
+KEPT := run.json summary.csv tuning.parquet costs.parquet
+
+benchmark: $(VENV)/.plot  ## Run the standard suite in short; when it was stopped, it goes on.
+	$(BIN)/pgrpo-rec benchmark $(SHORT) --output runs/benchmark-short --resume $(ARGS)
+	mkdir -p benchmarks/results/short
+	cd runs/benchmark-short && cp $(KEPT) $(CURDIR)/benchmarks/results/short/
+
+benchmark-full: $(VENV)/.plot  ## Run the standard suite in full: many hours.
+	$(BIN)/pgrpo-rec benchmark $(FULL) --output runs/benchmark-full --resume $(ARGS)
+	mkdir -p benchmarks/results/full
+	cd runs/benchmark-full && cp $(KEPT) $(CURDIR)/benchmarks/results/full/
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -32,8 +47,14 @@ notebooks: $(VENV)/.test  ## Execute all notebooks and keep what they print.
 figures: $(VENV)/.plot  ## Draw the pictures of the worlds in docs/worlds/ again.
 	$(BIN)/python benchmarks/world_figures.py
 
+obp: $(VENV)/bin/python  ## Run our recommenders in Open Bandit Pipeline, in an environment of its own.
+	$(PYTHON) -m venv $(VENV)-obp
+	$(VENV)-obp/bin/python -m pip install -qq $(TORCH) seaborn pyyaml mypy-extensions tqdm --editable '.[test]'
+	$(VENV)-obp/bin/python -m pip install -qq --no-deps --ignore-requires-python 'obp==0.5.7'
+	$(VENV)-obp/bin/python -m pytest tests/test_peers.py -k obp
+
 clean:  ## Remove everything that can be made again, results in runs/ excepted.
-	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-obp build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -43,7 +64,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.plot: $(VENV)/bin/python $(SETUP)
-	$(BIN)/python -m pip install -qq --editable '.[plot]'
+	$(BIN)/python -m pip install -qq --editable '.[plot,benchmark]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python $(SETUP)

@@ -1,4 +1,4 @@
-"""The command line: ``pgrpo-rec demo`` and ``worlds``. Arguments and messages only, no logic."""
+"""The command line: ``pgrpo-rec``. Arguments and messages only, no logic."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgrpo_rec._version import __version__
+from pgrpo_rec.cli_benchmark import STOPPED, add_benchmark
 
 BAD_INPUT = 2
-STOPPED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--resume", type=Path, metavar="RUN", help="go on with a stopped run")
     demo.add_argument("--quiet", action="store_true", help="no progress bars")
     demo.set_defaults(command=_demo)
+    add_benchmark(commands, _positive)
     worlds = commands.add_parser("worlds", help="the simulated worlds, or the page of one")
     worlds.add_argument("name", nargs="?", metavar="NAME", help="such as EchoChamber")
     worlds.set_defaults(command=_worlds)

@@ -5,42 +5,35 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import gymnasium as gym
 import numpy as np
 import pandas as pd
+from gymnasium import Env
 from gymnasium.vector import VectorEnv
 from rich.console import Console
 
-import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec.baselines import EpsilonGreedy, GaussianThompson, LinTS, Oracle, Uniform
-from pgrpo_rec.benchmark import Recommender, Scenario, compare, curves_by_group, run, summarise
-from pgrpo_rec.datasets import RatingsError, RatingsTable, load_sample_ratings, read_ratings
+from pgrpo_rec.benchmark import Recommender, Scenario, curves_by_group, run, summarise
+from pgrpo_rec.benchmark.scenarios import find_scenario, ratings_scenario
+from pgrpo_rec.datasets import RatingsError, load_sample_ratings, read_ratings
 from pgrpo_rec.estimators.pgrpo import PGRPORecommender
-from pgrpo_rec.evaluation.statistics import Interval
 from pgrpo_rec.reports import draw_learning_curves, leaderboard
+from pgrpo_rec.reports.verdicts import Comparison, verdicts
 
-N_LANES = 64  # visits a round
-MAX_USERS = 2500  # of a ratings table, drawn anew for each seed
-MAX_ITEMS = 100  # the most rated
-MIN_RATINGS = 16  # of these items, so that there is something to choose from
-MANY = 1000  # if so many people rated all items, the others, who chose what to rate, are left out
-PAST = 0.5  # of a person's ratings, told to everyone who competes before the first visit
-VISITS = 4  # of each person, to items that person was not asked about before
 LEARNED = "P-GRPO learned"  # told user ids: learns groups, and follows each person in them
 GROUPS, PERSON = "P-GRPO groups", "P-GRPO person"  # the same with only one of the two
 KNOWN, RANDOM, ONE = "P-GRPO known", "P-GRPO random", "P-GRPO one group"  # no user ids
 
 COMPARISONS = (
-    ("told who is here, over one group for all", LEARNED, ONE),
-    ("learned groups alone, over one group for all", GROUPS, ONE),
-    ("each person's own answers, over one group for all", PERSON, ONE),
-    ("groups on top of the person's own answers", LEARNED, PERSON),
-    ("random groups, over one group for all", RANDOM, ONE),
+    Comparison("told who is here, over one group", LEARNED, ONE),
+    Comparison("learned groups alone, over one group", GROUPS, ONE),
+    Comparison("own answers alone, over one group", PERSON, ONE),
+    Comparison("groups on top of own answers", LEARNED, PERSON),
+    Comparison("random groups, over one group", RANDOM, ONE),
 )
 
 
@@ -66,7 +59,7 @@ class DemoPlan:
     duplicates: Literal["error", "last", "mean"] = "error"
 
 
-def recommenders(env: VectorEnv) -> list[Recommender]:
+def recommenders(env: VectorEnv | Env) -> list[Recommender]:
     """Return who competes in a world.
 
     Known groups only where there are any; groups apart from the person only where a person
@@ -106,49 +99,11 @@ def _make(recommender: Any, n_items: int, arguments: dict[str, Any], env: Any, s
 def simulated_scenario(n_interactions: int) -> Scenario:
     """Return the simulated world: hidden groups of 70, 20 and 10 % that differ in everything."""
     names = ("majority\n70 %", "minority\n20 %", "minority\n10 %")
-    return Scenario("simulated users", _simulated_world, n_interactions, names)
-
-
-def _simulated_world(seed: int) -> VectorEnv:
-    return gym.make_vec(
-        "pgrpo_envs/PreferenceBandit-v0",
-        num_envs=N_LANES,
-        preset="hard",
-        n_users=300,
-        world_seed=seed,
-    )
-
-
-def real_scenario(table: RatingsTable) -> Scenario:
-    """Return the world of a ratings table, whose truth is what people really answered.
-
-    A part of everyone's ratings is the past, a log that all recommenders learn from. Then
-    everyone comes once, for a few visits, and is asked nothing twice: what was said of one
-    item can only help with others.
-    """
-    make = partial(_real_world, table)
-    world: Any = make(0).unwrapped
-    names = tuple(world.group_names)
-    return Scenario(table.name, make, world.n_users * world.scenario.visits, names)
-
-
-def _real_world(table: RatingsTable, seed: int) -> VectorEnv:
-    offered = table.restrict(max_items=MAX_ITEMS)
-    n_rated = np.bincount(offered.user_index, minlength=offered.n_users)
-    least = min(MIN_RATINGS, offered.n_items // 2)
-    n_lanes = int(np.clip((n_rated >= least).sum() // 2, 1, N_LANES))
-    return gym.make_vec(
-        "pgrpo_envs/Ratings-v0",
-        num_envs=n_lanes,
-        ratings=table,
-        max_items=MAX_ITEMS,
-        max_users=MAX_USERS,
-        complete=bool((n_rated == offered.n_items).sum() >= MANY),
-        min_user_ratings=least,
-        past=PAST,
-        visits=min(VISITS, least - int(PAST * least)),
-        in_turn=n_lanes,
-        world_seed=seed,
+    return replace(
+        find_scenario("hard"),
+        name="simulated users",
+        n_interactions=n_interactions,
+        group_names=names,
     )
 
 
@@ -220,12 +175,13 @@ def load_plan(folder: Path) -> DemoPlan:
 
 def plan_scenarios(plan: DemoPlan) -> list[Scenario]:
     """Return the two worlds of the demo; bad ratings are found out here, before anything runs."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ValueError("the demo draws with Matplotlib: pip install 'pgrpo-rec[plot]'")
+    for package in ("matplotlib", "pyarrow"):
+        if importlib.util.find_spec(package) is None:
+            raise ValueError(f"the demo needs {package}: pip install 'pgrpo-rec[plot,benchmark]'")
     table = load_sample_ratings()
     if plan.ratings is not None:
         table = read_ratings(plan.ratings, duplicates=plan.duplicates)
-    return [simulated_scenario(plan.n_interactions), real_scenario(table)]
+    return [simulated_scenario(plan.n_interactions), ratings_scenario(table)]
 
 
 def run_demo(
@@ -239,7 +195,8 @@ def run_demo(
 ) -> pd.DataFrame:
     """Run the demo into a folder and print its tables; return the summary."""
     console.print(_opening(plan, scenarios))
-    console.print(scenarios[1].make(0).unwrapped.describe(), highlight=False)  # type: ignore[attr-defined]
+    real: Any = scenarios[1].make(0).unwrapped
+    console.print(real.describe(), highlight=False)
     parts = []
     for scenario in scenarios:
         competing = recommenders(scenario.make(0))
@@ -263,7 +220,7 @@ def report(
         console.print(
             leaderboard(summary, scenario.name, group_names=scenario.group_names, title=title)
         )
-        console.print(verdict(parts, scenario.name), highlight=False)
+        console.print(verdicts(parts, scenario.name, COMPARISONS), highlight=False)
     figure = folder / "learning_curves.png"
     draw_learning_curves(
         curves[~curves["recommender"].isin([GROUPS, PERSON, "epsilon-greedy"])],
@@ -273,29 +230,6 @@ def report(
     )
     console.print(f"Tables and the figure are in {folder}/", highlight=False)
     return summary
-
-
-def verdict(parts: pd.DataFrame, scenario: str) -> str:
-    """Say in words what learning groups brought here, and what following each person did."""
-    whole = compare(parts, scenario, LEARNED, ONE)
-    if np.isnan(whole.low):
-        return "One seed says nothing of the spread: no verdict."
-    ran = set(parts.loc[parts["scenario"] == scenario, "recommender"])
-    lines = [
-        _gain(what, compare(parts, scenario, recommender, rival))
-        for what, recommender, rival in COMPARISONS
-        if {recommender, rival} <= ran
-    ]
-    return "\n".join(["Reward a visit, seed by seed, with 95 % intervals:", *lines])
-
-
-def _gain(what: str, gain: Interval) -> str:
-    said = "no difference that could be told"
-    if gain.low > 0.0:
-        said = "a gain"
-    if gain.high < 0.0:
-        said = "a loss"
-    return f"  {what}: {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], {said}"
 
 
 def _opening(plan: DemoPlan, scenarios: list[Scenario]) -> str:

@@ -34,12 +34,26 @@ class Visits(NamedTuple):
 
 
 class Interactions(NamedTuple):
-    """Visits with the item that was shown and the reward that came."""
+    """Visits with the item that was shown and the reward that came.
+
+    A slate of m items is m rows next to each other, each with the items above it not
+    available (`pgrpo_rec.slates`).
+    """
 
     visits: Visits
     actions: Ints  # (n,), indices of items
     rewards: Floats  # (n,)
     propensities: Floats | None  # (n,), None where unknown
+    slate_size: int = 1  # m
+    whole_slates: bool = False  # the m rewards of a slate are one, repeated
+    sessions: Ints | None = None  # (n,), where visits depend on each other
+    credits: Floats | None = None  # (n,), what rows are learned by if not their own rewards
+    steps: Ints | None = None  # (n,), place of each row in its session or slate
+
+    @property
+    def credit(self) -> Floats:
+        """What each row is learned by, shape (n,)."""
+        return self.rewards if self.credits is None else self.credits
 
     def take(self, rows: NDArray[Any] | slice) -> Interactions:
         """Return some of the rows."""
@@ -47,14 +61,23 @@ class Interactions(NamedTuple):
         return Interactions(
             Visits(
                 v.features[rows],
-                None if v.users is None else v.users[rows],
-                None if v.clusters is None else v.clusters[rows],
+                _rows_of(v.users, rows),
+                _rows_of(v.clusters, rows),
                 v.available[rows],
             ),
             self.actions[rows],
             self.rewards[rows],
-            None if self.propensities is None else self.propensities[rows],
+            _rows_of(self.propensities, rows),
+            self.slate_size,
+            self.whole_slates,
+            _rows_of(self.sessions, rows),
+            _rows_of(self.credits, rows),
+            _rows_of(self.steps, rows),
         )
+
+
+def _rows_of(column: NDArray[Any] | None, rows: NDArray[Any] | slice) -> Any:
+    return None if column is None else column[rows]
 
 
 def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
@@ -77,6 +100,35 @@ def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     if column.dtype == object and len({isinstance(value, str) for value in column}) > 1:
         raise ValueError(f"{name} mixes strings with other values; one sortable type is needed")
     return column
+
+
+def check_slates(values: ArrayLike, n: int) -> NDArray[Any]:
+    """Return labels of the items of slates, shape (n, m), m at least 1, none twice in a row."""
+    table = np.asarray(values)
+    if table.ndim != 2 or len(table) != n or table.shape[1] < 1:
+        raise ValueError(
+            f"actions has shape {table.shape} for {n} visits; it must be ({n},), or ({n}, m) for "
+            "slates of m items"
+        )
+    check_column("actions", table.ravel(), None)
+    ordered = np.sort(table, axis=1)
+    twice = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    if twice.any():
+        row = int(np.flatnonzero(twice)[0])
+        raise ValueError(f"actions has an item twice in row {row}: items of a slate are distinct")
+    return table
+
+
+def check_slate_rewards(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """Return rewards of slates, or of their items, as one for each item, shape (n, m)."""
+    table = np.asarray(values)
+    if table.shape not in (shape, shape[:1]):
+        raise ValueError(
+            f"y has shape {table.shape}; for slates of shape {shape} it must be {shape[:1]}, one "
+            f"reward for each slate, or {shape}, one for each item"
+        )
+    rewards = check_rewards(table.ravel(), table.size).reshape(len(table), -1)
+    return np.broadcast_to(rewards, shape)
 
 
 def check_rewards(values: ArrayLike, n: int) -> Floats:

@@ -9,7 +9,11 @@ For visit i with advantage A and importance ratio
 
 averaged with visit weights (Schulman et al. 2017, arXiv:1707.06347; asymmetric clip:
 Yu et al. 2025, arXiv:2503.14476). The set of items is finite: divergence and entropy are
-exact sums over all K, not sampled.
+exact sums over all K, not sampled. For comparison the divergence can be the estimate that
+trainers of language models take from the sampled action alone,
+:math:`k_3 = e^u - u - 1` with :math:`u = \log \pi_{ref}(a \mid x) - \log \pi(a \mid x)`
+(Schulman 2020, "Approximating KL divergence"): right on average as a value, but its gradient
+is on average that of the *other* divergence, :math:`KL(\pi_{ref} \| \pi)`.
 
 Shapes as in `pgrpo_rec.policies`.
 """
@@ -29,6 +33,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 MAX_LOG_RATIO = 20.0  # keeps exp(log ratio) finite; clipping has long set in
+TINY = 1e-300  # keeps the logarithm of a probability finite
 
 
 class PolicyBatch(NamedTuple):
@@ -50,6 +55,7 @@ class Penalties(NamedTuple):
     clip_high: float
     kl_coef: float
     entropy_coef: float
+    k3: bool = False  # the sampled estimate of the divergence, not the exact sum
 
 
 class Diagnostics(NamedTuple):
@@ -98,7 +104,10 @@ def surrogate(
         kl = 0.0
         if penalties.kl_coef != 0.0:
             write_probabilities(reference, z, p, available, anchor)
-            kl = _kl_term(probabilities, anchor, penalties.kl_coef, row)
+            if penalties.k3:
+                kl = _k3_term(probabilities, anchor, batch.actions[i], penalties.kl_coef, row)
+            else:
+                kl = _kl_term(probabilities, anchor, penalties.kl_coef, row)
         objective += share * (value - penalties.kl_coef * kl + penalties.entropy_coef * entropy)
         kl_sum += share * kl
         entropy_sum += share * entropy
@@ -147,14 +156,32 @@ def _entropy_term(probabilities: Floats, coefficient: float, row: Floats) -> flo
 
 
 @jit
+def _log_ratio(probability: float, anchor: float) -> float:
+    """Return log(probability / anchor), bounded: either may have underflowed to 0."""
+    log_ratio = np.log(max(probability, TINY)) - np.log(max(anchor, TINY))
+    return min(max(log_ratio, -MAX_LOG_RATIO), MAX_LOG_RATIO)
+
+
+@jit
 def _kl_term(probabilities: Floats, anchor: Floats, coefficient: float, row: Floats) -> float:
     """Take the gradient of the divergence off a logit gradient; return KL(pi || reference)."""
     kl = 0.0
     for k in range(probabilities.size):
-        if probabilities[k] > 0.0:
-            kl += probabilities[k] * (np.log(probabilities[k]) - np.log(anchor[k]))
+        kl += probabilities[k] * _log_ratio(probabilities[k], anchor[k])
     for k in range(probabilities.size):
-        if probabilities[k] > 0.0:
-            ratio = np.log(probabilities[k]) - np.log(anchor[k])
-            row[k] -= coefficient * probabilities[k] * (ratio - kl)
+        log_ratio = _log_ratio(probabilities[k], anchor[k])
+        row[k] -= coefficient * probabilities[k] * (log_ratio - kl)
     return kl
+
+
+@jit
+def _k3_term(
+    probabilities: Floats, anchor: Floats, action: int, coefficient: float, row: Floats
+) -> float:
+    """Take the gradient of the sampled estimate off a logit gradient; return the estimate."""
+    u = -_log_ratio(probabilities[action], anchor[action])
+    slope = coefficient * (1.0 - np.exp(u))  # with respect to log pi(action)
+    for k in range(probabilities.size):
+        row[k] += slope * probabilities[k]
+    row[action] -= slope
+    return np.exp(u) - u - 1.0

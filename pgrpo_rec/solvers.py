@@ -14,6 +14,35 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+def limit_norm(gradient: Floats, max_norm: float | None) -> float:
+    """Shorten a gradient in place to at most a norm; return the norm it had.
+
+    Parameters
+    ----------
+    gradient : ndarray of float64, any shape
+    max_norm : float or None
+        Euclidean, over all entries; None for no limit.
+
+    Notes
+    -----
+    Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063: the direction stays what it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pgrpo_rec.solvers import limit_norm
+    >>> gradient = np.array([3.0, 4.0])
+    >>> limit_norm(gradient, 1.0)
+    5.0
+    >>> gradient
+    array([0.6, 0.8])
+    """
+    norm = float(np.linalg.norm(gradient))
+    if max_norm is not None and norm > max_norm:
+        gradient *= max_norm / norm
+    return norm
+
+
 class Solver(Protocol):
     """What a first-order solver can do."""
 

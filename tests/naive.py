@@ -56,9 +56,16 @@ def surrogate_value(weights, reference, batch, penalties):
     log = np.log(np.where(batch.available, pi, 1.0))
     log_ref = np.log(np.where(batch.available, ref, 1.0))
     values = np.minimum(rho * batch.advantages, clipped * batch.advantages)
-    values -= penalties.kl_coef * (pi * (log - log_ref)).sum(axis=1)
+    values -= penalties.kl_coef * divergence(log, log_ref, batch.actions, penalties.k3)
     values -= penalties.entropy_coef * (pi * log).sum(axis=1)
     return np.average(values, weights=batch.weights)
+
+
+def divergence(log, log_ref, actions, k3):
+    if not k3:
+        return (np.exp(log) * (log - log_ref)).sum(axis=1)
+    u = (log_ref - log)[np.arange(len(log)), actions]
+    return np.exp(u) - u - 1
 
 
 def central_differences(function, x, step=1e-5):
@@ -78,6 +85,18 @@ def plackett_luce(probabilities, slate):
         chance *= left[item] / sum(left.values())
         del left[item]
     return chance
+
+
+def credits(rewards, sessions, gamma, downwards):
+    """What each position of each visit earns from there on: sums straight from the rewards."""
+    result = np.zeros(rewards.shape)
+    for i, s in np.ndindex(rewards.shape):
+        of_slate = rewards[i, s if downwards else 0 :].sum()
+        later = [j for j in range(i + 1, len(rewards)) if sessions[j] == sessions[i]]
+        result[i, s] = of_slate + sum(
+            gamma ** (t + 1) * rewards[j].sum() for t, j in enumerate(later)
+        )
+    return result
 
 
 def adam(weights, gradients, learning_rate, beta1, beta2, eps):
@@ -122,3 +141,21 @@ def uniform(key, episode, t, slot):
     place = (episode * 0x9E3779B97F4A7C15 + t * 0xA0761D6478BD642F) % TWO_64
     z = splitmix((splitmix(key ^ splitmix(place)) + slot * 0xE7037ED1A0B428DB) % TWO_64)
     return (z >> 11) / 2**53
+
+
+def capped(probabilities, categories, cap):
+    """Cut what is above the cap and hand it to the rest in proportion, until nothing is."""
+    policy = np.array(probabilities, dtype=float)
+    n = max(categories) + 1
+    mass = np.array([sum(policy[np.array(categories) == c]) for c in range(n)])
+    full = np.zeros(n, dtype=bool)
+    for _ in range(n):
+        over = ~full & (mass > cap)
+        if not over.any():
+            break
+        full |= over
+        mass[full] = cap
+        if not full.all():
+            mass[~full] *= (1.0 - cap * full.sum()) / mass[~full].sum()
+    share = np.array([sum(policy[np.array(categories) == c]) for c in categories])
+    return policy / share * mass[np.array(categories)]

@@ -187,6 +187,13 @@ CHANGES = {
     "n_epochs": (ADAM, 1, 2),
     "entropy_coef": (ADAM, 0.01, 0.3),
     "cluster_shrinkage": (ADAM, 0.0, 0.5),
+    "kl_coef": (ADAM, 0.0, 0.5),
+    "kl": ({**ADAM, "kl_coef": 0.5}, "exact", "k3"),
+    "reference_decay": ({**ADAM, "kl_coef": 0.5}, 1.0, 0.5),
+    "max_grad_norm": (ADAM, None, 0.01),
+    "gamma": ({}, 0.5, 0.9),
+    "slate_credit": (ADAM, "slate", "below"),
+    "history_shrinkage": (ADAM, 0.0, "auto"),
     "advantage_clip": (ADAM, None, 0.5),
     "history_order": (ADAM, "before", "after"),
     "history_decay": ({}, 1.0, 0.5),
@@ -202,6 +209,12 @@ def test_every_argument_changes_the_outcome(name):
     X, y, users, log = draw_log(3000 if name == "memory" else 1200)
     by_user = name in ("memory", "n_clusters", "user_adaptation")
     who = {"users": users} if by_user else {"clusters": users % 2}
+    if name == "gamma":
+        log["sessions"] = users
+    if name == "slate_credit":  # of two items, each with a reward
+        log["actions"] = np.column_stack([log["actions"], (log["actions"] + 1) % 3])
+        log["propensities"] = np.full((1200, 2), 0.5)
+        y = np.column_stack([y, np.roll(y, 1)])
     outcomes = []
     for value in (*values, values[0]):
         rec = PGRPORecommender(**{"random_state": 0, **base, name: value})
@@ -233,6 +246,13 @@ BAD = {
     "n_epochs": [0, 1.0],
     "entropy_coef": [-0.1, None],
     "cluster_shrinkage": [-0.5],
+    "kl_coef": [-0.1, None],
+    "kl": ["k2", None],
+    "reference_decay": [-0.1, 1.1, None],
+    "max_grad_norm": [0.0, "none"],
+    "gamma": [-0.1, 1.1, "all"],
+    "slate_credit": ["item", None],
+    "history_shrinkage": [-1.0, "some", None],
     "advantage_clip": [0.0, "none"],
     "history_order": ["during"],
     "history_decay": [0.0, 1.1, np.nan],

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import optimize
 
 import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec import simulate
@@ -12,18 +13,30 @@ from pgrpo_rec.baselines import (
     EpsilonGreedy,
     GaussianThompson,
     LinTS,
+    LinUCB,
+    LogisticTS,
     Oracle,
     Uniform,
 )
 from pgrpo_rec.baselines.base import add_rewards, spread_over_best
-from pgrpo_rec.baselines.lin_ts import add_rows, linear_posterior
+from pgrpo_rec.baselines.logistic_ts import laplace
+from pgrpo_rec.baselines.ridge import (
+    add_forgetting,
+    add_rows,
+    empty_regressions,
+    empty_sums,
+    read_values,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
-LEARNING = [EpsilonGreedy, GaussianThompson, LinTS]
+SUMS = [EpsilonGreedy, GaussianThompson, LinTS, LinUCB]  # what they know is sums of answers
+LEARNING = [*SUMS, LogisticTS]
 BAD = {
     EpsilonGreedy: {"epsilon": -0.1, "decay": -1.0},
     GaussianThompson: {"prior_count": 0.0, "width": 0.0},
-    LinTS: {"ridge": 0.0, "width": np.nan},
+    LinTS: {"ridge": 0.0, "width": np.nan, "discount": 0.0},
+    LinUCB: {"ridge": -1.0, "width": 0.0, "discount": 1.1},
+    LogisticTS: {"prior_rate": 1.0, "ridge": 0.0, "width": 0.0, "discount": 0.0},
     Uniform: {"items": 0},
 }
 
@@ -34,6 +47,12 @@ def draw_log(seed=0, n=300, n_items=4, d=2):
     clusters = rng.integers(2, size=n)
     y = 5.0 + 0.2 * actions + X[:, 0] * (actions - 1) + 0.4 * clusters * actions
     return X, y + rng.normal(size=n), {"actions": actions, "clusters": clusters}
+
+
+def draw_log_for(kind):
+    """Rewards that a recommender can take: clicks, where it asks for them."""
+    X, y, log = draw_log()
+    return X, (y > np.median(y)).astype(float) if kind is LogisticTS else y, log
 
 
 def thompson_by_counting(mean, std, n=200_000):
@@ -108,16 +127,102 @@ def test_rank_one_updates_are_the_inverse(seed, n_columns, penalty):
     rng = np.random.default_rng(seed)
     z, y = rng.normal(size=(30, n_columns)), rng.normal(size=30)
     actions, clusters = rng.integers(2, size=30), np.zeros(30, dtype=np.int64)
-    inverse = np.broadcast_to(np.eye(n_columns) / penalty, (1, 2, n_columns, n_columns)).copy()
-    weighted = np.zeros((1, 2, n_columns))
-    add_rows(inverse, weighted, z, clusters, actions, y)
-    mean, std = linear_posterior(inverse, weighted, z, clusters)
+    known = empty_regressions(1, 2, n_columns, penalty)
+    add_rows(known, z, clusters, actions, y)
+    mean, std = read_values(known.inverse, known.theta, z, clusters)
     for k in range(2):
         mine = actions == k
         right = np.linalg.inv(penalty * np.eye(n_columns) + z[mine].T @ z[mine])
-        assert_allclose(inverse[0, k], right, atol=1e-9)
+        assert_allclose(known.inverse[0, k], right, atol=1e-9)
         assert_allclose(mean[:, k], z @ right @ z[mine].T @ y[mine], atol=1e-8)
+        assert_allclose(known.theta_one[0, k], right @ z[mine].sum(axis=0), atol=1e-8)
         assert_allclose(std[:, k], np.sqrt(np.einsum("nd,de,ne->n", z, right, z)), atol=1e-9)
+
+
+@given(SEEDS, st.floats(0.5, 0.999))
+@settings(deadline=None, max_examples=30)
+def test_forgetting_is_weighted_ridge(seed, discount):
+    """Two batches; an answer weighs discount to the number of its cluster's later ones."""
+    rng = np.random.default_rng(seed)
+    z, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    actions, clusters = rng.integers(2, size=30), rng.integers(2, size=30)
+    known, sums = empty_regressions(2, 2, 3, 0.7), empty_sums(2, 2, 3)
+    for rows in (slice(0, 12), slice(12, 30)):
+        batch = (z[rows], clusters[rows], actions[rows], y[rows])
+        add_forgetting(known, sums, *batch, 0.7, discount)
+    for p in range(2):
+        later = (clusters == p).sum() - np.cumsum(clusters == p)
+        weight = discount**later * (clusters == p)
+        for k in range(2):
+            mine = weight * (actions == k)
+            right = np.linalg.inv(0.7 * np.eye(3) + (z * mine[:, None]).T @ z)
+            assert_allclose(known.inverse[p, k], right, atol=1e-9)
+            assert_allclose(known.theta[p, k], right @ z.T @ (mine * y), atol=1e-9)
+            assert_allclose(known.theta_one[p, k], right @ z.T @ mine, atol=1e-9)
+
+
+@given(SEEDS, st.floats(0.1, 20.0))
+@settings(deadline=None, max_examples=30)
+def test_laplace_is_the_mode_and_its_curvature(seed, ridge_):
+    """Against SciPy's minimum of the same loss."""
+    rng = np.random.default_rng(seed)
+    z, y = rng.normal(size=(20, 3)), rng.integers(2, size=20).astype(float)
+    prior = rng.normal(size=3)
+
+    def loss(w):
+        logit = z @ w
+        fit = np.logaddexp(0.0, logit) - y * logit
+        return fit.sum() + 0.5 * ridge_ * ((w - prior) ** 2).sum()
+
+    mean, precision, covariance = prior.copy(), ridge_ * np.eye(3), np.eye(3) / ridge_
+    laplace(mean, precision, covariance, z, y)
+    best = optimize.minimize(loss, prior, tol=1e-10).x
+    assert_allclose(mean, best, atol=1e-4)
+    rate = 1.0 / (1.0 + np.exp(-z @ best))
+    right = ridge_ * np.eye(3) + (z * (rate * (1 - rate))[:, None]).T @ z
+    assert_allclose(precision, right, rtol=1e-3, atol=1e-3)
+    assert_allclose(covariance @ precision, np.eye(3), atol=1e-8)
+
+
+def test_logistic_thompson_learns_rates_and_refuses_what_is_none():
+    rng = np.random.default_rng(0)
+    X, actions = rng.normal(size=(4000, 1)), rng.integers(2, size=4000)
+    rate = 1.0 / (1.0 + np.exp(-(X[:, 0] * np.where(actions == 0, 1.5, -0.5) - 1.0)))
+    clicks = (rng.random(4000) < rate).astype(float)
+    rec = LogisticTS(2, ridge=0.1, random_state=0).fit(X, clicks, actions=actions)
+    logit, _ = rec._posterior(rec._check_fitted_visits([[1.0]], None, None, None))
+    assert_allclose(logit, [[0.5, -1.5]], atol=0.25)
+    with pytest.raises(ValueError, match="a click rate needs rewards from 0 to 1"):
+        rec.partial_fit(X[:2], [0.0, 2.0], actions=[0, 1])
+
+
+def test_linear_ucb_shows_the_highest_bound_and_shares_ties():
+    X, y, log = draw_log(n=60)
+    rec = LinUCB(5, ridge=2.0, width=0.7).fit(X, y, actions=log["actions"])
+    z = np.array([1.0, 0.4, -0.7])
+    fits = [ridge(X[log["actions"] == k], y[log["actions"] == k], 2.0) for k in range(5)]
+    index = [t @ z + 0.7 * y.std(ddof=1) * np.sqrt(z @ inverse @ z) for inverse, t in fits]
+    assert rec.predict_proba(z[None, 1:])[0].argmax() == np.argmax(index)
+    assert_allclose(LinUCB(4).recommend(np.ones((1, 2)))[1], 0.25)
+
+
+@pytest.mark.parametrize("kind", [GaussianThompson, BetaThompson, LinTS, LinUCB, LogisticTS])
+def test_forgetting_follows_tastes_that_changed(kind):
+    """First item 0 is right, then item 1: who forgets gets there, who does not lags."""
+    rng = np.random.default_rng(0)
+    value = {}
+    for discount in (1.0, 0.95):
+        rec = kind(2, discount=discount, random_state=0)
+        right = 0.0
+        for turn in range(60):
+            wanted = int(turn >= 40)
+            items, _ = rec.recommend(np.zeros((10, 1)))
+            clicks = rng.random(10) < np.where(items[:, 0] == wanted, 0.9, 0.2)
+            rec.partial_fit(np.zeros((10, 1)), clicks.astype(float), actions=items[:, 0])
+            right += (items[:, 0] == wanted).mean() * (turn >= 45)
+        value[discount] = right / 15
+    assert value[0.95] > 0.6
+    assert value[0.95] > value[1.0] + 0.1
 
 
 def test_sums_per_cluster_and_item():
@@ -144,7 +249,7 @@ def test_told_clusters_there_is_one_model_a_cluster(kind):
 
 @pytest.mark.parametrize("kind", LEARNING)
 def test_clusters_never_met_get_the_prior(kind):
-    X, y, log = draw_log()
+    X, y, log = draw_log_for(kind)
     rec = kind(4).fit(X, y, **log)
     strange = rec.predict_proba(X[:5], clusters=np.full(5, 9))
     assert_allclose(strange, 0.25, atol=1e-6)
@@ -155,14 +260,14 @@ def test_clusters_never_met_get_the_prior(kind):
 
 @pytest.mark.parametrize("kind", LEARNING)
 def test_users_are_accepted_and_ignored(kind):
-    X, y, log = draw_log()
+    X, y, log = draw_log_for(kind)
     told, untold = (kind(4).fit(X, y, actions=log["actions"], **w) for w in ({"users": y}, {}))
     assert_array_equal(told.predict_proba(X, users=y), untold.predict_proba(X))
 
 
 @pytest.mark.parametrize("kind", LEARNING)
 def test_clusters_are_told_always_or_never(kind):
-    X, y, log = draw_log()
+    X, y, log = draw_log_for(kind)
     with pytest.raises(ValueError, match="clusters must be given at every call or at none"):
         kind(4).fit(X, y, **log).predict(X)
     with pytest.raises(ValueError, match="clusters must be given at every call or at none"):
@@ -171,7 +276,7 @@ def test_clusters_are_told_always_or_never(kind):
 
 @pytest.mark.parametrize(("kind", "name"), [(k, n) for k in BAD for n in BAD[k]])
 def test_an_argument_out_of_range_is_named_and_changes_nothing(kind, name):
-    X, y, log = draw_log()
+    X, y, log = draw_log_for(kind)
     rec = kind(4, random_state=0).fit(X, y, **log)
     before, good = rec.predict_proba(X, clusters=log["clusters"]), rec.get_params()[name]
     rec.set_params(**{name: BAD[kind][name]})
@@ -185,9 +290,9 @@ def test_an_argument_out_of_range_is_named_and_changes_nothing(kind, name):
     assert not hasattr(fresh, "actions_")
 
 
-@pytest.mark.parametrize("kind", LEARNING)
+@pytest.mark.parametrize("kind", SUMS)
 def test_batches_one_by_one_are_one_log(kind):
-    X, y, log = draw_log()
+    X, y, log = draw_log_for(kind)
     whole, parts = kind(4).fit(X, y, **log), kind(4)
     for start in range(0, 300, 50):
         rows = slice(start, start + 50)

@@ -72,7 +72,7 @@ def test_parts_in_the_order_of_the_plan(tmp_path):
     order = parts[["recommender", "seed"]].drop_duplicates()
     names = ["uniform"] * 2 + ["Thompson (known)"] * 2
     assert_array_equal(order.to_numpy(), np.array([names, [3, 1, 3, 1]], dtype=object).T)
-    files = {"hard-world--uniform--1.csv", "hard-world--thompson-known--3.csv"}
+    files = {"hard-world--uniform--1.parquet", "hard-world--thompson-known--3.parquet"}
     found = {path.name for path in tmp_path.iterdir()}
     assert files < found
     assert len(found) == 4  # and no drafts
@@ -110,7 +110,7 @@ def test_what_fails_is_raised_and_what_was_done_is_kept(tmp_path):
     with pytest.raises(RuntimeError, match="broken at seed 0"):
         run([UNIFORM, BROKEN], [SCENARIO], [0, 1], tmp_path)
     found = sorted(path.name for path in tmp_path.iterdir())
-    assert found == ["hard-world--uniform--0.csv", "hard-world--uniform--1.csv"]
+    assert found == ["hard-world--uniform--0.parquet", "hard-world--uniform--1.parquet"]
 
 
 def test_a_part_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -118,11 +118,11 @@ def test_a_part_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
         path.write_text("scenario,recommender\nhalf a li")
         raise OSError("disk full")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", half)
     with pytest.raises(OSError, match="disk full"):
         run([UNIFORM], [SCENARIO], [0], tmp_path)
     monkeypatch.undo()
-    assert not list(tmp_path.glob("*.csv"))
+    assert not list(tmp_path.glob("*.parquet"))
     assert len(run([UNIFORM], [SCENARIO], [0], tmp_path)) > 0
 
 
@@ -179,7 +179,7 @@ def test_measures_of_a_run_by_hand():
     table = per_seed(hand_table())
     assert list(table) == [
         "scenario", "recommender", "seed",
-        "reward", "regret", "regret_0", "regret_1", "regret_worst",
+        "reward", "regret", "regret_0", "regret_1", "regret_mean", "regret_worst",
     ]  # fmt: skip
     row = table.iloc[0]
     assert_allclose(row["reward"], (80 - 26) / 40)
@@ -194,7 +194,7 @@ def test_summary_by_hand():
     half = 12.7062047 * 0.05
     assert_allclose([row["mean"], row["low"], row["high"]], [0.7, 0.7 - half, 0.7 + half])
     assert (summary["n_seeds"] == 2).all()
-    assert len(summary) == 2 * 5
+    assert len(summary) == 2 * 6
 
 
 def test_comparison_is_seed_by_seed():

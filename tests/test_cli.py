@@ -79,7 +79,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_does_the_rest(done, capsys, monkey
     parts = folder / "demo-2" / "parts"
     kept = {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
     assert len(kept) == 3
-    assert all(name.endswith(".csv") for name in kept)
+    assert all(name.endswith(".parquet") for name in kept)
     assert main(["demo", "--resume", str(folder / "demo-2"), "--jobs", "1", "--quiet"]) == 0
     assert {name: (parts / name).stat().st_mtime_ns for name in kept} == kept
     for name in ("summary.csv", "curves.csv"):

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from pgrpo_rec.datasets import RatingsError
@@ -17,7 +16,6 @@ from pgrpo_rec.demo import (
     plan_scenarios,
     recommenders,
     save_plan,
-    verdict,
 )
 
 LONG = "user,item,rating\n" + "".join(
@@ -134,39 +132,3 @@ def test_every_recommender_can_serve_its_world():
         told = {"users": info["user_id"]} if recommender.told == "users" else {}
         items, _ = rec.recommend(obs, **told)
         assert items.shape == (64, 1)
-
-
-def parts_with_gains(gains):
-    """One answer a seed, worth the gain more with learned groups than with one."""
-    rows = [
-        ("t", name, seed, 0, 0, 1, lead * gain + 0.5 * seed, 1.0, 1.0)
-        for name, lead in ((LEARNED, 1.0), (GROUPS, 0.0), (PERSON, 0.0), (ONE, 0.0))
-        for seed, gain in enumerate(gains)
-    ]
-    columns = [
-        "scenario",
-        "recommender",
-        "seed",
-        "bin",
-        "user_type",
-        "n",
-        "reward",
-        "regret",
-        "span",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-@pytest.mark.parametrize(
-    ("gains", "said"),
-    [
-        ([0.2, 0.21, 0.19], "told who is here, over one group for all: +0.200 ["),
-        ([0.2, 0.21, 0.19], "], a gain"),
-        ([-0.2, -0.21, -0.19], "], a loss"),
-        ([0.2, -0.21, 0.01], "], no difference that could be told"),
-        ([0.2], "One seed says nothing of the spread: no verdict."),
-    ],
-)
-def test_the_verdict_follows_the_interval(gains, said):
-    text = verdict(parts_with_gains(gains), "t")
-    assert said in "\n".join(text.splitlines()[:2])

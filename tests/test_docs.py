@@ -23,6 +23,8 @@ MODULES = sorted(
 
 @pytest.mark.parametrize("name", ["pgrpo_envs", *MODULES])
 def test_examples_in_docstrings_run(name):
+    if name.startswith("pgrpo_rec.peers."):  # not every library of others installs everywhere
+        pytest.importorskip(name, exc_type=ImportError)
     result = doctest.testmod(
         importlib.import_module(name),
         optionflags=doctest.NORMALIZE_WHITESPACE,

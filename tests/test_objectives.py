@@ -39,16 +39,16 @@ def off_the_kinks(weights, batch, penalties):
 
 
 @pytest.mark.parametrize("clip", [(math.inf, math.inf), (0.15, 0.3)])
-@pytest.mark.parametrize("kl_coef", [0.0, 0.7])
+@pytest.mark.parametrize(("kl_coef", "k3"), [(0.0, False), (0.7, False), (0.7, True)])
 @pytest.mark.parametrize("entropy_coef", [0.0, 0.2])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("off_policy", [False, True])
 def test_gradient_is_that_of_finite_differences(
-    clip, kl_coef, entropy_coef, masked, weighted, off_policy
+    clip, kl_coef, k3, entropy_coef, masked, weighted, off_policy
 ):
     """Value and gradient against the formula, every option on and off."""
-    penalties = Penalties(*clip, kl_coef, entropy_coef)
+    penalties = Penalties(*clip, kl_coef, entropy_coef, k3)
     weights, reference, batch = draw_problem(4, masked, weighted, off_policy)
     assert off_the_kinks(weights, batch, penalties)
     got, gradient = surrogate(batch, penalties, weights, reference)
@@ -75,12 +75,50 @@ def test_diagnostics_are_averages_over_visits():
         assert_allclose(getattr(got, name), right, rtol=1e-12, err_msg=name)
 
 
-def test_divergence_from_oneself_is_flat():
+@pytest.mark.parametrize("k3", [False, True])
+def test_divergence_from_oneself_is_flat(k3):
     weights, _, batch = draw_problem(1)
     still = batch._replace(advantages=np.zeros(N))
-    got, gradient = surrogate(still, OFF._replace(kl_coef=1.0), weights, weights)
+    got, gradient = surrogate(still, OFF._replace(kl_coef=1.0, k3=k3), weights, weights)
     assert_allclose(got.kl, 0.0, atol=1e-15)
     assert_allclose(gradient, 0.0, atol=1e-15)
+
+
+def one_visit(action, pi):
+    """A visit to the tabular policy ``pi`` that showed ``action``, with advantage 0."""
+    one = np.ones(1)
+    zero = np.zeros(1, dtype=np.int64)
+    everything = np.ones((1, pi.size), bool)
+    batch = PolicyBatch(one[None], zero, np.array([action]), 0 * one, pi[[action]], everything, one)
+    weights = np.stack([np.log(pi)[:, None], np.zeros((pi.size, 1))])
+    return batch, weights
+
+
+def test_k3_has_the_mean_of_one_divergence_and_the_gradient_of_the_other():
+    """By enumeration over items: E[k3] = KL(pi, ref), E[its gradient] = grad KL(ref, pi)."""
+    pi, ref = np.array([0.5, 0.2, 0.3]), np.array([0.1, 0.6, 0.3])
+    penalties = OFF._replace(kl_coef=1.0, k3=True)
+    value, slope = 0.0, 0.0
+    for action in range(3):
+        batch, weights = one_visit(action, pi)
+        got, gradient = surrogate(batch, penalties, weights, one_visit(action, ref)[1])
+        value += pi[action] * got.kl
+        slope -= pi[action] * gradient[0, :, 0]
+    assert_allclose(value, pi @ np.log(pi / ref))
+    assert_allclose(slope, pi - ref, atol=1e-15)
+    exact = -surrogate(batch, penalties._replace(k3=False), weights, one_visit(0, ref)[1])[1]
+    log_ratio = np.log(pi / ref)
+    assert_allclose(exact[0, :, 0], pi * (log_ratio - pi @ log_ratio))
+
+
+@pytest.mark.parametrize("k3", [False, True])
+def test_divergence_from_a_policy_that_rules_an_item_out_stays_finite(k3):
+    batch, weights = one_visit(0, np.array([0.5, 0.5]))
+    reference = weights + np.array([[[-1e4], [0.0]], [[0.0], [0.0]]])
+    got, gradient = surrogate(batch, OFF._replace(kl_coef=1.0, k3=k3), weights, reference)
+    assert np.isfinite([*got]).all()
+    assert got.kl > 5.0
+    assert np.isfinite(gradient).all()
 
 
 def test_entropy_is_highest_and_flat_at_the_uniform_policy():

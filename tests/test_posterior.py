@@ -7,7 +7,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.posterior import _NODES, _WEIGHTS, _probability_of_best, probability_of_best
+from pgrpo_rec.posterior import (
+    _NODES,
+    _WEIGHTS,
+    _probability_of_best,
+    normal_at,
+    probability_of_best,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -92,6 +98,17 @@ def test_a_better_mean_is_more_probable_and_a_hopeless_one_is_not():
 @pytest.mark.parametrize("n_items", [2, 10, 500])
 def test_equal_items_share(n_items):
     assert_allclose(best(np.zeros(n_items), np.ones(n_items)), 1 / n_items, rtol=1e-12)
+
+
+def test_normal_at_many_points():
+    z = np.concatenate([np.linspace(-30.0, 30.0, 4001), [-1e6, 1e6]])
+    below, hazard, room = np.empty(z.size), np.empty(z.size), np.empty(z.size, dtype=np.int64)
+    normal_at(2.0 + 0.5 * z, 2.0, 2.0, below, hazard, room)
+    assert_allclose(below, stats.norm.cdf(z), atol=1e-7)
+    assert (below > 0.0).all()
+    near = np.abs(z) < 8
+    assert_allclose((below * hazard)[near], stats.norm.pdf(z[near]) * 2.0, rtol=1e-7)
+    assert (below * hazard)[~near].max() < 1e-13
 
 
 @jit

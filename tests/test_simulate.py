@@ -246,3 +246,33 @@ def test_the_progress_bar_is_on_standard_error_and_only_if_wanted(capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "simulate" in err
+
+
+@pytest.mark.parametrize("preset", ["substitutes", "pbm"])
+def test_slates_are_served_whole_and_told_item_by_item(preset):
+    env = world("Slate", n=32, preset=preset, scale=(1.0, 0.5, 3.0), hazard=0.9)
+    spy = Spy(100, random_state=0)
+    table = simulate(spy, env, 32 * 30, seed=0)
+    assert tuple(table.columns) == COLUMNS
+    assert not table.isna().any().any()
+    assert {len(set(slate)) for slate in table["action"]} == {5}
+    assert_allclose(table["propensity"], 1 / np.prod(np.arange(100, 95, -1.0)))
+    told = [columns for verb, _, columns in spy.calls if verb == "partial_fit"]
+    y = np.concatenate([columns["y"] for columns in told])
+    assert y.shape == (960, 5)
+    assert_allclose(y.sum(axis=1), table["reward"])
+    scale = np.array([1.0, 0.5, 3.0])[table["user_type"]]
+    assert set(np.unique(y / scale[:, None])) == {0.0, 1.0}
+    assert (y.sum(axis=0) > 0).all()
+    assert preset == "pbm" or (y > 0).sum(axis=1).max() == 1
+    gap = table["uniform_reward"] - table["reward"]
+    assert abs(gap.mean()) < 0.2 * table["best_reward"].mean()
+
+
+def test_slates_as_candidates_are_scored_before_one_is_shown():
+    env = world("Slate", n=8, preset="substitutes")
+    rec = PGRPORecommender(100, solver="adam", advantage="grpo", group_size=3, random_state=0)
+    table = simulate(rec, env, 8 * 3 * 5, seed=0)
+    assert len(table) == 120
+    assert table["best_reward"].groupby([table["round"], table["user"]]).nunique().max() == 1
+    assert table["expected_reward"].nunique() > 40

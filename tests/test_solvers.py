@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pgrpo_rec.solvers import SGD, SOLVERS, Adam
+from pgrpo_rec.solvers import SGD, SOLVERS, Adam, limit_norm
 
 RNG = np.random.default_rng(0)
 START, GRADIENTS = RNG.normal(size=(3, 4, 2)), RNG.normal(size=(7, 3, 4, 2))
@@ -67,3 +67,12 @@ def test_remap_of_adam_mixes_its_memory_row_by_row():
         rows = [old[0], 0.25 * old[1] + 0.75 * old[2], 0 * old[0], old[1]]
         assert_allclose(new, rows)
     assert (solver.second >= 0).all()
+
+
+@pytest.mark.parametrize("limit", [None, 0.1, 1e9])
+def test_a_limit_shortens_what_is_longer_and_nothing_else(limit):
+    gradient = GRADIENTS[0].copy()
+    norm = limit_norm(gradient, limit)
+    assert_allclose(norm, np.sqrt((GRADIENTS[0] ** 2).sum()))
+    right = norm if limit is None else min(norm, limit)
+    assert_allclose(gradient, GRADIENTS[0] * right / norm)

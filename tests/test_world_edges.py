@@ -125,3 +125,14 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
         with pytest.raises(ValueError, match="get_state"):
             env.set_state(wrong)
         demand_same(before, env.get_state(), "after a refusal, the state")
+
+
+@pytest.mark.parametrize("world_id", IDS)
+def test_before_the_first_visit_there_is_no_truth_to_tell(world_id):
+    env = gym.make_vec(world_id, num_envs=2, **ARGUMENTS[world_id]).unwrapped
+    names = ("expected_reward", "best_expected_reward", "uniform_expected_reward", "oracle_action")
+    for name in names:
+        with pytest.raises(RuntimeError, match="call reset"):
+            getattr(env, name)()
+    with pytest.raises(RuntimeError, match="call reset"):
+        env.expected_reward(np.zeros(env.action_space.shape, dtype=np.int64))

@@ -1,9 +1,7 @@
 """Ratings-v0: rewards are real ratings, what is unknown is never a reward, groups stay apart."""
 
-import os
 import pickle
 from dataclasses import replace
-from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -12,44 +10,15 @@ from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from ratings_tables import NAN, played, table_of
 from sklearn.metrics import adjusted_rand_score
 
 from pgrpo_data.make_sample import sample_groups
 from pgrpo_envs import checker
 from pgrpo_envs.checker_privileges import PRIVILEGES
-from pgrpo_envs.checker_tools import Subject, available_actions
-from pgrpo_envs.completion import complete_ratings, holdout_error, least_ratings
+from pgrpo_envs.checker_tools import Subject
 from pgrpo_envs.ratings import RatingsEnv, RatingsScenario, RatingsVectorEnv
-from pgrpo_rec.datasets import RatingsTable, load_sample_ratings
-
-NAN = np.nan
-
-
-def table_of(dense, segments=None):
-    dense = np.array(dense, dtype=float)
-    user, item = np.nonzero(np.isfinite(dense))
-    return RatingsTable(
-        users=np.array([f"u{i}" for i in range(dense.shape[0])]),
-        items=np.array([f"i{k}" for k in range(dense.shape[1])]),
-        user_index=user,
-        item_index=item,
-        rating=dense[user, item],
-        segments=segments,
-        name="tiny",
-    )
-
-
-def played(env, n_steps, seed=0):
-    """Yield (user ids, actions, rewards) of visits with actions drawn among the available."""
-    rng = np.random.default_rng(seed)
-    _, info = env.reset(seed=seed)
-    for _ in range(n_steps):
-        users = info["user_id"]
-        actions = available_actions(env, rng.random(env.num_envs))
-        _, reward, terminated, _, info = env.step(actions)
-        assert terminated.all()
-        yield users, actions, reward
-
+from pgrpo_rec.datasets import load_sample_ratings
 
 # --- rewards ---------------------------------------------------------------------------------
 
@@ -266,104 +235,6 @@ def test_groups_can_gain_on_the_sample_when_users_are_told_apart_by_their_profil
         assert means[p].max() > means[p][everybody.argmax()] + 1.5
 
 
-# --- truths of a model -------------------------------------------------------------------------
-
-
-def naive_completion(ratings, rng, n_factors, ridge, n_sweeps=15):
-    n_users, n_items = ratings.shape
-    seen = np.isfinite(ratings)
-    mean, scale = ratings[seen].mean(), ratings[seen].std()
-    z = (ratings - mean) / scale
-    b, c = np.zeros(n_users), np.zeros(n_items)
-    for _ in range(n_sweeps):
-        for k in range(n_items):
-            left = [z[u, k] - b[u] for u in range(n_users) if seen[u, k]]
-            c[k] = sum(left) / (len(left) + ridge)
-        for u in range(n_users):
-            left = [z[u, k] - c[k] for k in range(n_items) if seen[u, k]]
-            b[u] = sum(left) / (len(left) + ridge)
-    z = z - b[:, None] - c
-    q = rng.normal(scale=0.1, size=(n_items, n_factors))
-    p = np.zeros((n_users, n_factors))
-    eye = ridge * np.eye(n_factors)
-    for _ in range(n_sweeps):
-        for u in range(n_users):
-            x = q[seen[u]]
-            p[u] = np.linalg.solve(x.T @ x + eye, x.T @ z[u, seen[u]])
-        for k in range(n_items):
-            x = p[seen[:, k]]
-            q[k] = np.linalg.solve(x.T @ x + eye, x.T @ z[seen[:, k], k])
-    guess = mean + scale * (b[:, None] + c + p @ q.T)
-    return np.where(seen, ratings, np.clip(guess, ratings[seen].min(), ratings[seen].max()))
-
-
-def planted(rng, n_users=60, n_items=30, share=0.6):
-    truth = 3 + rng.normal(size=(n_users, 2)) @ rng.normal(size=(2, n_items))
-    truth += rng.normal(size=(n_users, 1))
-    return truth, np.where(rng.random(truth.shape) < share, truth, NAN)
-
-
-def test_completion_equals_its_naive_twin():
-    _, ratings = planted(np.random.default_rng(0), 20, 10)
-    ours = complete_ratings(ratings, np.random.default_rng(1), n_factors=2, ridge=2.0)
-    twin = naive_completion(ratings, np.random.default_rng(1), 2, 2.0)
-    assert_allclose(ours, twin, rtol=1e-9)
-
-
-def test_completion_finds_a_planted_structure_and_tells_its_error():
-    truth, ratings = planted(np.random.default_rng(1))
-    groups = np.arange(60) % 2
-    rng = np.random.default_rng
-    errors = {}
-    for n_factors in (0, 2):
-        filled = complete_ratings(ratings, rng(0), n_factors=n_factors, ridge=1.0)
-        missing = np.isnan(ratings)
-        assert_array_equal(filled[~missing], ratings[~missing])
-        assert np.nanmin(ratings) <= filled.min() <= filled.max() <= np.nanmax(ratings)
-        real = np.sqrt(np.mean((filled - truth)[missing] ** 2))
-        told = holdout_error(ratings, groups, rng(1), n_factors=n_factors, ridge=1.0)
-        assert told.shape == (2,)
-        assert 0.5 < told.mean() / real < 2
-        errors[n_factors] = real
-    assert errors[2] < 0.5 * errors[0]
-
-
-def sample_with_gaps(missing=0.19):
-    """The sample, less a share of its ratings drawn at random."""
-    table = load_sample_ratings()
-    kept = np.random.default_rng(0).random(table.n_ratings) >= missing
-    parts = ("user_index", "item_index", "rating")
-    return replace(table, **{part: getattr(table, part)[kept] for part in parts})
-
-
-def test_completed_keeps_what_is_real_and_says_what_is_not():
-    env = RatingsVectorEnv(20, preset="completed", ratings=sample_with_gaps())
-    real = env.table.to_dense()
-    seen = np.isfinite(real)
-    assert_array_equal(env.world.values[seen], real[seen])
-    assert 1 <= env.world.values.min() <= env.world.values.max() <= 5
-    assert env.is_completed
-    assert env.action_mask().all()
-    assert "action_mask" not in env.reset(seed=0)[1]
-    assert "19 % of the truth is a model's" in env.describe()
-    assert "do not judge fairness" in env.describe()
-    assert not RatingsVectorEnv(preset="full").is_completed
-    assert not RatingsVectorEnv(preset="full", mode="completed").is_completed
-
-
-def test_completion_is_refused_where_users_rated_too_little():
-    assert [least_ratings(k) for k in (5, 16, 40, 100)] == [3, 8, 20, 20]
-    rng = np.random.default_rng(0)
-    dense = rng.integers(1, 6, size=(30, 50)).astype(float)
-    dense[:7, 19:] = NAN
-    with pytest.raises(
-        ValueError, match=r"7 of 30 users rated fewer than 20 .* min_user_ratings=20"
-    ):
-        RatingsVectorEnv(ratings=table_of(dense), mode="completed")
-    env = RatingsVectorEnv(ratings=table_of(dense), mode="completed", min_user_ratings=20)
-    assert env.n_users == 23
-
-
 # --- bad parameters ----------------------------------------------------------------------------
 
 
@@ -443,62 +314,3 @@ def test_a_table_survives_make_and_pickle():
         RatingsVectorEnv(scenario=scenario).world.values, many.unwrapped.world.values
     )
     assert "RatingsTable('tiny'" in str(RatingsScenario(ratings=table))
-
-
-# --- real tables -------------------------------------------------------------------------------
-
-
-def real(*parts):
-    folder = os.environ.get("PGRPO_DATA")
-    if folder is None:
-        pytest.skip("set PGRPO_DATA to a folder with house-votes-84, jester and ml-100k")
-    return Path(folder, *parts)
-
-
-def group_gain(env, n_splits=10):
-    """Return the value of the best item for all and for each group, chosen on other users."""
-    w, rng = env.world, np.random.default_rng(0)
-    values = np.zeros((n_splits, 2))
-    for s in range(n_splits):
-        train = rng.random(env.n_users) < 0.5
-        best = w.values[train].mean(axis=0).argmax()
-        own = [
-            w.values[train & (w.user_types == p)].mean(axis=0).argmax() for p in range(env.n_groups)
-        ]
-        test = np.flatnonzero(~train)
-        values[s] = (
-            w.values[test, best].mean(),
-            w.values[test, np.array(own)[w.user_types[test]]].mean(),
-        )
-    return values.mean(axis=0)
-
-
-def test_parties_gain_from_bills_of_their_own():
-    env = RatingsVectorEnv(
-        ratings=real("house-votes-84", "votes.csv.gz"), mode="full", complete=True
-    )
-    assert env.group_names == ("democrat", "republican")
-    for_all, own = group_gain(env)
-    assert 0.75 < for_all < 0.85
-    assert own > 0.93
-
-
-def test_clusters_of_other_jokes_gain():
-    path = real("jester", "jester1_dev_users.csv.gz")
-    how = {"mode": "full", "complete": True, "n_profile": 30, "n_reference_groups": 5}
-    env = RatingsVectorEnv(ratings=path, **how)
-    assert env.world.values.shape == (2344, 70)
-    for_all, own = group_gain(env)
-    assert 3.7 < for_all < 4.0
-    assert own > for_all + 0.3
-
-
-def test_movielens_is_masked_and_its_completion_refused_for_people_with_few_ratings():
-    path = real("ml-100k", "ratings.csv.gz")
-    env = RatingsVectorEnv(16, ratings=path)
-    assert (env.n_items, env.table.density < 0.5) == (100, True)
-    for _, _, reward in played(env, 5):
-        assert set(reward) <= {1.0, 2.0, 3.0, 4.0, 5.0}
-    with pytest.raises(ValueError, match="min_user_ratings=20"):
-        RatingsVectorEnv(ratings=path, mode="completed")
-    assert RatingsVectorEnv(ratings=path, mode="completed", min_user_ratings=20).is_completed

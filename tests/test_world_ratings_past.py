@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from ratings_tables import sample_with_gaps
 from test_simulate import Spy
-from test_world_ratings import sample_with_gaps
 
 from pgrpo_envs.checker import check_vector_env
 from pgrpo_envs.ratings import RatingsEnv, RatingsVectorEnv

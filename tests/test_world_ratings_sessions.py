@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 from numpy.testing import assert_allclose, assert_array_equal
-from test_world_ratings import NAN, sample_with_gaps, table_of
+from ratings_tables import NAN, sample_with_gaps, table_of
 
 from pgrpo_envs.checker import check_vector_env
 from pgrpo_envs.checker_tools import available_actions

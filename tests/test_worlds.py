@@ -23,7 +23,8 @@ def test_contract(world_id, arguments):
 def test_page_has_its_sections_in_order(world):
     page = gym.make(world.id, **ARGUMENTS[world.id]).unwrapped.__doc__
     sections = ["Description", "Action space", "Observation space", "Rewards", "Starting state"]
-    sections += ["Episode end", "Information", "Arguments", "Version history"]
+    sections += ["Episode end", "Information", "Arguments", "Sources and units"]
+    sections += ["Version history"]
     places = [page.find(f"## {section}") for section in sections]
     assert -1 not in places
     assert places == sorted(places)

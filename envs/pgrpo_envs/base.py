@@ -34,26 +34,33 @@ class WorldVectorEnv(ServedVectorEnv):
         Returns
         -------
         ndarray of float64, shape (n, K), or the shape of ``actions``
+
+        Raises
+        ------
+        RuntimeError
+            Before the first `reset`: there is no visit yet.
+        ValueError
+            If actions have a wrong shape or are out of range.
         """
-        values = self._expected()
         if actions is None:
-            return values
+            return self._values()
         actions = self._checked(actions, (self.num_envs, *np.shape(actions)[1:2]))
+        self._check_started()
         columns = actions.reshape(self.num_envs, -1)
-        return np.take_along_axis(values, columns, axis=1).reshape(np.shape(actions))
+        return self._expected_of(columns).reshape(np.shape(actions))
 
     def best_expected_reward(self) -> NDArray[np.float64]:
         """Return the expected reward of each lane's best available action, shape (n,)."""
-        return np.where(self.action_mask(), self._expected(), -np.inf).max(axis=1)
+        return np.where(self.action_mask(), self._values(), -np.inf).max(axis=1)
 
     def uniform_expected_reward(self) -> NDArray[np.float64]:
         """Return the expected reward of an available action drawn at random, shape (n,)."""
         mask = self.action_mask()
-        return np.where(mask, self._expected(), 0.0).sum(axis=1) / mask.sum(axis=1)
+        return np.where(mask, self._values(), 0.0).sum(axis=1) / mask.sum(axis=1)
 
     def oracle_action(self) -> NDArray[np.int64]:
         """Return each lane's best available action for the present visit, shape (n,)."""
-        return np.where(self.action_mask(), self._expected(), -np.inf).argmax(axis=1)
+        return np.where(self.action_mask(), self._values(), -np.inf).argmax(axis=1)
 
     def score(
         self, actions: NDArray[np.int64], *, common_noise: bool = False
@@ -82,6 +89,10 @@ class WorldVectorEnv(ServedVectorEnv):
         if not common_noise:
             slots[1:] = SLOT_CANDIDATE + np.arange(1, right[1])
         return self._score(actions, slots)
+
+    def _values(self) -> NDArray[np.float64]:
+        self._check_started()
+        return self._expected()
 
     def get_state(self) -> list[NDArray[Any]]:
         """Return a copy of everything that changes, to be given back to `set_state`."""

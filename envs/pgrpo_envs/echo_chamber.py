@@ -212,6 +212,11 @@ class EchoChamberEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `EchoChamberScenario`.
 
+    ## Sources and units
+    Reinforcement of tastes: Jiang et al. (2019), Degenerate Feedback Loops in Recommender
+    Systems; Dean & Morgenstern (2022), Preference Dynamics Under Personalized
+    Recommendations. The values are assumptions. Time is counted in visits, taste in logits.
+
     ## Version history
     * v0: first version.
     """

@@ -129,6 +129,10 @@ class WorldHooks(VectorEnv):
         """Return the expected reward of every action, shape (n, K)."""
         raise NotImplementedError
 
+    def _expected_of(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the expected reward of candidates, shape (n, G); quicker where K is large."""
+        return np.take_along_axis(self._expected(), actions, axis=1)
+
     def _score(
         self, actions: NDArray[np.int64], slots: NDArray[np.int64]
     ) -> dict[str, NDArray[np.float64]]:

@@ -177,6 +177,11 @@ class NormsEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `NormsScenario`.
 
+    ## Sources and units
+    The model, tastes and externalities are built for this project, and the values are
+    assumptions. The front is exact, by linear programs (`pgrpo_envs.norms_front`). Cost is
+    the externality in [0, 1], taste is counted in logits.
+
     ## Version history
     * v0: first version.
 

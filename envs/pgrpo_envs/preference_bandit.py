@@ -166,8 +166,13 @@ class PreferenceBanditVectorEnv(WorldVectorEnv):
         return {"reward": reward}
 
     def _expected(self) -> NDArray[np.float64]:
-        values = np.empty((self.num_envs, self.n_items))
-        _expect(self.world, self._clock.episode, self._clock.user, self.state.z, values)
+        items = np.broadcast_to(np.arange(self.n_items), (self.num_envs, self.n_items))
+        return self._expected_of(items)
+
+    def _expected_of(self, actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        values = np.empty(actions.shape)
+        c = self._clock
+        _expect(self.world, c.episode, c.user, self.state.z, actions, values)
         return values
 
 
@@ -205,6 +210,11 @@ class PreferenceBanditEnv(WorldEnv):
 
     ## Arguments
     ``preset``, ``world_seed`` and every field of `PreferenceBanditScenario`.
+
+    ## Sources and units
+    The model is a generalised linear bandit of unequal groups, built for this project. All
+    values are assumptions, chosen so that methods can be told apart; rewards have no unit
+    but a click, ``offset`` and ``scale`` count in them.
 
     ## Version history
     * v0: first version.
@@ -273,24 +283,54 @@ def _turn(kind, visits, horizon):
 
 
 @jit
-def _value(world, episode, user, features, k):
-    """Return the mean answer of a user to item k, before scale and offset."""
-    p = world.user_types[user]
-    old, new = _turn(world.drift[p], episode, world.drift_visits)
+def _match(weights, p, k, old, new, features):
+    """Return how well item k suits the features, in the eyes of group p."""
     dot = 0.0
     for j in range(features.size):
-        weight = old * world.weights[0, p, k, j]
+        weight = old * weights[0, p, k, j]
         if new > 0.0:
-            weight += new * world.weights[1, p, k, j]
+            weight += new * weights[1, p, k, j]
         dot += weight * features[j]
-    if world.curved:
-        dot = 2.0 * math.sin(1.5 * dot)
-    value = world.bias[p, k] + dot
-    if world.personal.shape[0] > 0 and world.response == 1:
-        value = min(max(value * math.exp(world.personal[user, k]), 0.001), 0.95)
-    elif world.personal.shape[0] > 0:
-        value += world.personal[user, k]
-    return sigmoid(value) if world.response == 0 else value
+    return dot
+
+
+@jit
+def _mean_answer(value, response, curved, bias, personal, has_personal):
+    """Return the mean answer for a match, before scale and offset."""
+    if curved:
+        value = 2.0 * math.sin(1.5 * value)
+    value = bias + value
+    if has_personal and response == 1:
+        value = min(max(value * math.exp(personal), 0.001), 0.95)
+    elif has_personal:
+        value += personal
+    return sigmoid(value) if response == 0 else value
+
+
+@jit
+def _fill_values(world, p, user, old, new, features, items, values):
+    """Fill the mean answers of a user to some items.
+
+    A function of many items, not of one: to hand a world over costs more than a value does.
+    """
+    weights, bias, personal = world.weights, world.bias[p], world.personal
+    response, curved, known = world.response, world.curved, personal.shape[0] > 0
+    for g in range(items.size):
+        k = items[g]
+        match = _match(weights, p, k, old, new, features)
+        own = personal[user, k] if known else 0.0
+        values[g] = _mean_answer(match, response, curved, bias[k], own, known)
+
+
+@jit
+def _expect(world, episodes, users, z, actions, values):
+    """Fill (n, G) expected rewards of candidates."""
+    for i in range(actions.shape[0]):
+        p = world.user_types[users[i]]
+        old, new = _turn(world.drift[p], episodes[i], world.drift_visits)
+        _fill_values(world, p, users[i], old, new, z[i], actions[i], values[i])
+        for g in range(actions.shape[1]):
+            values[i, g] = world.scale[p] * values[i, g] + world.offset[p]
 
 
 @jit
@@ -298,20 +338,13 @@ def _answer(world, keys, episodes, users, z, actions, slots, rewards):
     """Fill (n, G) rewards of candidates; each column draws from a slot of its own."""
     for i in range(actions.shape[0]):
         p = world.user_types[users[i]]
+        old, new = _turn(world.drift[p], episodes[i], world.drift_visits)
+        _fill_values(world, p, users[i], old, new, z[i], actions[i], rewards[i])
         for g in range(actions.shape[1]):
-            value = _value(world, episodes[i], users[i], z[i], actions[i, g])
             slot = SLOT_REWARD + slots[g]
             if world.response == 2:
-                answer = gaussian(value, world.noise, normal(keys[i], episodes[i], 0, slot))
+                noise = normal(keys[i], episodes[i], 0, slot)
+                answer = gaussian(rewards[i, g], world.noise, noise)
             else:
-                answer = bernoulli(value, uniform(keys[i], episodes[i], 0, slot))
+                answer = bernoulli(rewards[i, g], uniform(keys[i], episodes[i], 0, slot))
             rewards[i, g] = world.scale[p] * answer + world.offset[p]
-
-
-@jit
-def _expect(world, episodes, users, z, values):
-    for i in range(values.shape[0]):
-        p = world.user_types[users[i]]
-        for k in range(values.shape[1]):
-            value = _value(world, episodes[i], users[i], z[i], k)
-            values[i, k] = world.scale[p] * value + world.offset[p]

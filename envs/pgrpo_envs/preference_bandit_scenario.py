@@ -58,6 +58,8 @@ class PreferenceBanditScenario(Scenario):
     obs_noise : float, default=0.2
         Standard deviation of the noise on the observed profile: how hidden the group is.
     response : {"logit", "rate", "gaussian"}, default="logit"
+        What an answer is: a click whose log odds, or whose probability, is the value of the
+        item; or a number around that value.
     slope : float, default=4
         Length of the item vectors ("profile").
     spread : float, default=0.7

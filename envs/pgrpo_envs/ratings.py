@@ -282,6 +282,10 @@ class RatingsEnv(WorldEnv):
     ``preset``, ``world_seed`` (draws which items form the profile) and every field of
     `RatingsScenario`, ``ratings`` and ``mode`` above all.
 
+    ## Sources and units
+    Ratings are those of the table given; the sample is generated. Completion: Koren, Bell &
+    Volinsky (2009), Matrix Factorization Techniques for Recommender Systems.
+
     ## Version history
     * v0: first version.
 

@@ -100,7 +100,8 @@ class LoggedRatingsVectorEnv(ServedVectorEnv):
         if not isinstance(log, FeedbackLog):
             log = sample_log(generator(world_seed, 0))
         kept, whole = log.at_random(generator(world_seed, 1)), log.shown
-        right = f"at most as many as the {kept.size} rows that can be replayed"
+        right = f"at most as many as the {kept.size:,} rows that can be replayed"
+        right += f", of {whole.n_ratings:,}"
         require(scenario.in_turn <= kept.size, "in_turn", scenario.in_turn, right)
         names, user_types = np.array(["everybody"]), np.zeros(whole.n_users, dtype=np.int64)
         if whole.segments is not None:
@@ -228,6 +229,10 @@ class LoggedRatingsEnv(WorldEnv):
 
     ## Arguments
     ``world_seed`` (which rows are left out), ``log`` and ``in_turn``.
+
+    ## Sources and units
+    Li, Chu, Langford & Wang (2011), Unbiased Offline Evaluation of
+    Contextual-bandit-based News Article Recommendation Algorithms.
 
     ## Version history
     * v0: first version.

@@ -227,6 +227,11 @@ class RecommendEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `RecommendScenario`.
 
+    ## Sources and units
+    Satiation: Leqi et al. (2021), Rebounding Bandits for Modeling Satiation Effects. Short
+    clicks against long satisfaction: Ie et al. (2019), RecSim. The values are assumptions.
+    Time is counted in visits, tastes and clicks in logits.
+
     ## Version history
     * v0: first version.
     """

@@ -164,15 +164,16 @@ def wander_all(world, state, clock):
 @jit
 def answer(world, state, clock, items, slots, rewards):
     """Fill (n, G) rewards of candidates; each column draws from a slot of its own."""
-    for i in range(items.shape[0]):
-        for g in range(items.shape[1]):
-            rewards[i, g] = swift_sigmoid(_logit(world, state, i, items[i, g]))
+    n, n_candidates = items.shape
+    for i in range(n):
+        for g in range(n_candidates):
+            rewards[i, g] = _logit(world, state, i, items[i, g])
     keys, episodes, visits = clock.noise_key, clock.episode, clock.t
-    for i in range(items.shape[0]):
+    for i in range(n):
         scale = world.scale[state.group[i]]
-        for g in range(items.shape[1]):
+        for g in range(n_candidates):
             u = uniform(keys[i], episodes[i], visits[i], SLOT_REWARD + slots[g])
-            rewards[i, g] = scale * bernoulli(rewards[i, g], u)
+            rewards[i, g] = scale * bernoulli(swift_sigmoid(rewards[i, g]), u)
 
 
 @jit

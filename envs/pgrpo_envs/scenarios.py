@@ -119,7 +119,7 @@ def require_groups(scenario: Any, *names: str) -> None:
 def require_within(scenario: Scenario, interval: str, *names: str) -> None:
     """Check that fields, or all the numbers in them, lie in an interval such as ``"[0, 1)"``."""
     low, high = (float(end) for end in interval[1:-1].split(","))
-    right = f"{'at least' if interval[0] == '[' else 'above'} {low:g}"
+    right = f"it must be {'at least' if interval[0] == '[' else 'above'} {low:g}"
     if high < math.inf:
         right += f" and {'at most' if interval[-1] == ']' else 'below'} {high:g}"
     for name in names:

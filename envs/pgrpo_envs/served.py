@@ -380,9 +380,12 @@ class ServedVectorEnv(WorldHooks):
         self._check_available(actions)
         return actions
 
-    def _check_may_step(self) -> None:
+    def _check_started(self) -> None:
         if not self._started:
-            raise RuntimeError("call reset() before step() or score()")
+            raise RuntimeError("call reset() first: before it there is no visit")
+
+    def _check_may_step(self) -> None:
+        self._check_started()
         if self.autoreset_mode is AutoresetMode.DISABLED and self._clock.ended.any():
             lanes = np.flatnonzero(self._clock.ended)
             raise RuntimeError(

@@ -172,7 +172,8 @@ class SlateVectorEnv(WorldVectorEnv):
             If actions have a wrong shape or are out of range.
         """
         if actions is None:
-            return self._expected()
+            return self._values()
+        self._check_started()
         actions = np.asarray(actions)
         shape = (self.num_envs, *actions.shape[1:-1][:1], *self._action_shape)
         slates = self._checked(actions, shape).reshape(self.num_envs, -1, shape[-1])
@@ -190,6 +191,7 @@ class SlateVectorEnv(WorldVectorEnv):
         As ``action_space.sample()`` draws them. Exact, but for ``mnl``: quadrature with an
         error below 1e-6 (see `pgrpo_envs.click_models.random_slate_choice`).
         """
+        self._check_started()
         values = np.empty(self.num_envs)
         expect_random(self.world, self._clock.user, self.state.exposure, values)
         return values
@@ -201,6 +203,7 @@ class SlateVectorEnv(WorldVectorEnv):
         but not the need of the visit, the largest gain in coverage each time. Both are
         optimal (see `pgrpo_envs.click_models`).
         """
+        self._check_started()
         slates = np.empty((self.num_envs, self.scenario.slate_size), dtype=np.int64)
         find_best(self.world, self._clock.user, self.state.exposure, slates)
         return slates
@@ -321,6 +324,12 @@ class SlateEnv(WorldEnv):
 
     ## Arguments
     ``preset``, ``world_seed`` and every field of `SlateScenario`.
+
+    ## Sources and units
+    Satiation: Leqi et al. (2021), Rebounding Bandits for Modeling Satiation Effects; attention
+    by position: Moffat & Zobel (2008), Rank-Biased Precision. The other click models are the
+    textbook forms in `pgrpo_envs.click_models`. The values are assumptions. Time is counted
+    in visits, taste in logits.
 
     ## Version history
     * v0: first version.

@@ -200,6 +200,10 @@ class TreatmentEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `TreatmentScenario`.
 
+    ## Sources and units
+    Efficacy: the Emax model, Hill (1910), Holford & Sheiner (1981). Every value is made up.
+    Time is counted in visits, doses as a share of the largest.
+
     ## Version history
     * v0: first version.
 

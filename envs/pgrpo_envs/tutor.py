@@ -224,6 +224,11 @@ class TutorEnv(WorldEnv):
     ## Arguments
     ``preset``, ``world_seed`` and every field of `TutorScenario`.
 
+    ## Sources and units
+    Answers: Bayesian knowledge tracing, Corbett & Anderson (1995). Forgetting: half-life
+    regression, Settles & Meeder (2016). The values, and that modalities suit groups, are
+    assumptions. Time is counted in visits (lessons), mastery from 0 to 1.
+
     ## Version history
     * v0: first version.
     """

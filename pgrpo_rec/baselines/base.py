@@ -30,6 +30,8 @@ class Bandit(BaseRecommender):
         Of the rewards of each cluster and item.
     """
 
+    discount: float = 1.0  # what each answer of a cluster leaves of the weight of all before
+
     def _start(self, n_features: int) -> None:
         self._audience: Everyone | KnownClusters | None = None
         self.count_ = np.zeros((0, self.actions_.size))
@@ -57,6 +59,8 @@ class Bandit(BaseRecommender):
         assert self._audience is not None
         clusters, _ = self._audience.absorb(interactions)
         self._grow(self._audience.n_clusters)
+        if self.discount < 1.0:
+            self._fade(np.bincount(clusters, minlength=len(self.count_)))
         add_rewards(
             self.count_,
             self.sum_,
@@ -66,6 +70,12 @@ class Bandit(BaseRecommender):
             interactions.rewards,
         )
         self._absorb(interactions, clusters)
+
+    def _fade(self, heard: Ints) -> None:
+        """Let the sums of each cluster fade by as many answers as it has heard."""
+        left = (self.discount**heard)[:, None]
+        for sums in (self.count_, self.sum_, self.sumsq_):
+            sums *= left
 
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
         """Take in more than the sums of rewards, where a baseline needs more."""

@@ -32,6 +32,9 @@ class BetaThompson(Bandit):
         a and b, above 0.
     sharpness : float, default=1
         s, above 0; above 1 explores less than the posterior says.
+    discount : float in (0, 1], default=1
+        What each answer of a cluster leaves of the weight of all before it; for tastes that
+        drift.
     random_state : int, Generator, RandomState or None, default=None
 
     References
@@ -53,14 +56,17 @@ class BetaThompson(Bandit):
         *,
         prior: tuple[float, float] = (1.0, 1.0),
         sharpness: float = 1.0,
+        discount: float = 1.0,
         random_state: Seed = None,
     ) -> None:
         self.items = items
         self.prior = prior
         self.sharpness = sharpness
+        self.discount = discount
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
+        check_number("discount", self.discount, Real, above=0.0, high=1.0)
         super()._check_parameters()
         for value in self.prior:
             check_number("prior", value, Real, above=0.0)

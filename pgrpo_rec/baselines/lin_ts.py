@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pgrpo_rec._numba import jit
-from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.base import Bandit
-from pgrpo_rec.estimators.parameters import check_number
-from pgrpo_rec.interactions import Interactions, Visits
+from pgrpo_rec.baselines.linear import LinearBandit
+from pgrpo_rec.interactions import Visits
 from pgrpo_rec.posterior import probability_of_best
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
-
-class LinTS(Bandit):
+class LinTS(LinearBandit):
     r"""Show an item with the posterior probability that its linear value is the highest.
 
     Per item (and per cluster, where clusters are given) a ridge regression on z = (1, x):
@@ -37,11 +29,16 @@ class LinTS(Bandit):
     standardise : bool, default=False
         Measure rewards against the running history of their cluster, as P-GRPO does: the
         strong form of this rival where clusters differ in scale.
+    discount : float in (0, 1], default=1
+        What each answer of a cluster leaves of the weight of all before it; for tastes that
+        drift. The reward history that ``standardise`` uses forgets nothing.
     random_state : int, Generator, RandomState or None, default=None
 
     References
     ----------
     Agrawal and Goyal, Thompson sampling for contextual bandits with linear payoffs, 2013.
+    Forgetting: Kim and Tewari, Randomized exploration for non-stationary stochastic linear
+    bandits, 2020.
 
     Examples
     --------
@@ -54,118 +51,5 @@ class LinTS(Bandit):
     array([0, 1])
     """
 
-    def __init__(
-        self,
-        items: int | ArrayLike | None = None,
-        *,
-        ridge: float = 1.0,
-        width: float = 1.0,
-        standardise: bool = False,
-        random_state: Seed = None,
-    ) -> None:
-        self.items = items
-        self.ridge = ridge
-        self.width = width
-        self.standardise = standardise
-        self.random_state = random_state
-
-    def _check_parameters(self) -> None:
-        check_number("ridge", self.ridge, Real, above=0.0)
-        check_number("width", self.width, Real, above=0.0)
-
-    def _start(self, n_features: int) -> None:
-        self._n_columns = 1 + n_features
-        self._inverse = np.zeros((0, self.actions_.size, self._n_columns, self._n_columns))
-        self._weighted = np.zeros((0, self.actions_.size, self._n_columns))
-        self._ones = np.zeros((0, self.actions_.size, self._n_columns))
-        super()._start(n_features)
-
-    def _grow(self, n_clusters: int) -> None:
-        super()._grow(n_clusters)
-        inverse, weighted = self._prior(n_clusters - len(self._inverse))
-        self._inverse = np.concatenate([self._inverse, inverse])
-        self._weighted = np.concatenate([self._weighted, weighted])
-        self._ones = np.concatenate([self._ones, weighted])
-
-    def _prior(self, n_clusters: int) -> tuple[Floats, Floats]:
-        """Return what is known of clusters that have answered nothing."""
-        shape = (n_clusters, self.actions_.size, self._n_columns)
-        identity = np.eye(self._n_columns) / self.ridge
-        return np.broadcast_to(identity, (*shape, self._n_columns)).copy(), np.zeros(shape)
-
-    def _z(self, visits: Visits) -> Floats:
-        return np.hstack([np.ones((visits.n, 1)), visits.features])
-
-    def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
-        z = self._z(interactions.visits)
-        add_rows(
-            self._inverse, self._weighted, z, clusters, interactions.actions, interactions.rewards
-        )
-        np.add.at(self._ones, (clusters, interactions.actions), z)
-
-    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
-        clusters = self._clusters(visits)
-        inverse, (weighted, scale) = self._inverse, self._targets()
-        if clusters.size and clusters.max() >= len(inverse):
-            prior_inverse, prior_weighted = self._prior(1)
-            inverse = np.concatenate([inverse, prior_inverse])
-            weighted = np.concatenate([weighted, prior_weighted])
-        mean, width = linear_posterior(inverse, weighted, self._z(visits), clusters)
-        return mean, self.width * scale * width
-
-    def _targets(self) -> tuple[Floats, float]:
-        """Return the moments of what is regressed on, and the scale of its noise."""
-        if not self.standardise or self._audience is None:
-            return self._weighted, self._spread()
-        mean, std = self._audience.history.mean, self._audience.history.std
-        unit = np.where(std > 0.0, std, 1.0)[:, None, None]
-        return (self._weighted - mean[:, None, None] * self._ones) / unit, 1.0
-
-    def _values(self, visits: Visits) -> Floats:
-        return self._posterior(visits)[0]
-
-    def _probabilities(self, visits: Visits) -> Floats:
+    def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
         return probability_of_best(*self._posterior(visits), visits.available)
-
-
-@jit
-def add_rows(
-    inverse: Floats, weighted: Floats, z: Floats, clusters: Ints, actions: Ints, rewards: Floats
-) -> None:
-    """Fold visits into the inverses, one rank at a time (Sherman and Morrison 1950)."""
-    n_columns = z.shape[1]
-    reach = np.empty(n_columns)
-    for i in range(rewards.size):
-        p, k = clusters[i], actions[i]
-        total = 1.0
-        for j in range(n_columns):
-            reach[j] = 0.0
-            for m in range(n_columns):
-                reach[j] += inverse[p, k, j, m] * z[i, m]
-            total += reach[j] * z[i, j]
-        for j in range(n_columns):
-            weighted[p, k, j] += rewards[i] * z[i, j]
-            for m in range(n_columns):
-                inverse[p, k, j, m] -= reach[j] * reach[m] / total
-
-
-@jit
-def linear_posterior(
-    inverse: Floats, weighted: Floats, z: Floats, clusters: Ints
-) -> tuple[Floats, Floats]:
-    """Return mean and (unscaled) standard deviation of every item's value, (n, K) each."""
-    n_items, n_columns = inverse.shape[1], z.shape[1]
-    mean = np.zeros((z.shape[0], n_items))
-    std = np.zeros((z.shape[0], n_items))
-    for i in range(z.shape[0]):
-        p = clusters[i]
-        for k in range(n_items):
-            square = 0.0
-            for j in range(n_columns):
-                reach = 0.0
-                for m in range(n_columns):
-                    reach += inverse[p, k, j, m] * z[i, m]
-                mean[i, k] += reach * weighted[p, k, j]
-                square += reach * z[i, j]
-            std[i, k] = np.sqrt(square)
-    return mean, std

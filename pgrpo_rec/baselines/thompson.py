@@ -28,6 +28,9 @@ class GaussianThompson(Bandit):
         Above 0: how many rewards the prior is worth.
     width : float, default=1
         Above 0; below 1 explores less than the posterior says.
+    discount : float in (0, 1], default=1
+        What each answer of a cluster leaves of the weight of all before it; for tastes that
+        drift.
     random_state : int, Generator, RandomState or None, default=None
 
     References
@@ -50,14 +53,17 @@ class GaussianThompson(Bandit):
         *,
         prior_count: float = 1.0,
         width: float = 1.0,
+        discount: float = 1.0,
         random_state: Seed = None,
     ) -> None:
         self.items = items
         self.prior_count = prior_count
         self.width = width
+        self.discount = discount
         self.random_state = random_state
 
     def _check_parameters(self) -> None:
+        check_number("discount", self.discount, Real, above=0.0, high=1.0)
         check_number("prior_count", self.prior_count, Real, above=0.0)
         check_number("width", self.width, Real, above=0.0)
 

@@ -3,40 +3,76 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
+from gymnasium import Env
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from pgrpo_rec._random import generator
 
 Told = Literal["nothing", "users", "true groups", "random groups"]
+Family = Literal[
+    "P-GRPO", "policy gradient", "bandit", "clustering bandit", "reference", "peer", "own"
+]
+
+Need = Literal["binary rewards", "oracle", "candidates"]
 
 
 @dataclass(frozen=True)
 class Recommender:
-    """A recommender and what it is told about who is here.
+    """A recommender that competes: how it is made, and what it is told about who is here.
 
     Parameters
     ----------
     name : str
         As it appears in tables.
-    make : callable (env, seed) -> recommender
-        Builds a fresh one. It may look at the world's action space; only an oracle keeps
-        the world itself.
+    make : callable (env, seed, **settings) -> recommender
+        Builds a fresh one, anything with ``recommend`` and ``partial_fit``. It may look at the
+        world's action space; only an oracle keeps the world itself.
     told : {"nothing", "users", "true groups", "random groups"}, default="nothing"
         User ids, from which it may learn groups; the world's true groups; or as many groups
         of the same sizes dealt at random.
+    family : str, default="own"
+        "P-GRPO", "policy gradient", "bandit", "clustering bandit", "reference", "peer", "own".
+    settings : mapping, optional
+        Keyword arguments of ``make``.
+    grid : mapping from name to list or SciPy distribution, optional
+        Settings worth trying when it is tuned; without it, it is not tuned.
+    needs : tuple of {"binary rewards", "oracle", "candidates"}, optional
+        What a world must give it: rewards of 0 and 1, ``oracle_action()``, ``score()``.
+        A benchmark leaves it out elsewhere.
+
+    Examples
+    --------
+    >>> from pgrpo_rec.baselines import LinTS
+    >>> from pgrpo_rec.benchmark import Recommender
+    >>> def make(env, seed, **settings):
+    ...     return LinTS(env.unwrapped.n_items, random_state=seed, **settings)
+    >>> Recommender("LinTS", make, "true groups", grid={"width": [0.1, 0.2, 0.4]}).name
+    'LinTS'
     """
 
     name: str
-    make: Callable[[VectorEnv, int], Any]
+    make: Callable[..., Any]
     told: Told = "nothing"
+    family: Family = "own"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
 
-    def telling(self, env: VectorEnv, seed: int) -> dict[str, Any]:
+    def build(self, env: VectorEnv | Env, seed: int) -> Any:
+        """Return a fresh recommender for a world."""
+        return self.make(env, seed, **self.settings)
+
+    def with_settings(self, name: str, settings: Mapping[str, Any]) -> Self:
+        """Return the same under another name, with more settings; nothing left to tune."""
+        return replace(self, name=name, settings={**self.settings, **settings}, grid={})
+
+    def telling(self, env: VectorEnv | Env, seed: int) -> dict[str, Any]:
         """Return the arguments by which `simulate` tells it."""
         if self.told == "true groups":
             return {"clusters": true_groups(env)}
@@ -52,20 +88,45 @@ class Scenario:
     Parameters
     ----------
     name : str
-    make : callable (seed) -> gymnasium.vector.VectorEnv
+    make : callable (seed) -> gymnasium.vector.VectorEnv or gymnasium.Env
         Builds the world of one seed.
     n_interactions : int
     group_names : tuple of str, optional
         Names of the world's user types, for tables and figures.
+    description : str, optional
+        What is hard about it, in one line.
     """
 
     name: str
-    make: Callable[[int], VectorEnv]
+    make: Callable[[int], VectorEnv | Env]
     n_interactions: int
     group_names: tuple[str, ...] = ()
+    description: str = ""
 
 
-def true_groups(env: VectorEnv) -> NDArray[np.int64]:
+class Unit(NamedTuple):
+    """One run: a recommender in a scenario with a seed. Its results are one part."""
+
+    scenario: Scenario
+    recommender: Recommender
+    seed: int
+
+    @property
+    def file_name(self) -> str:
+        """Name of its part."""
+        names = (slug(self.scenario.name), slug(self.recommender.name), str(self.seed))
+        return "--".join(names) + ".parquet"
+
+
+def count_items(env: VectorEnv | Env) -> int:
+    """Return how many items can be shown in a world, one at a time."""
+    space: Any = getattr(env, "single_action_space", env.action_space)
+    if not hasattr(space, "n"):
+        raise ValueError(f"{env!r} does not take one item at a time: its actions are {space}")
+    return int(space.n)
+
+
+def true_groups(env: VectorEnv | Env) -> NDArray[np.int64]:
     """Return the true group of every user id; ValueError where the world knows none."""
     groups = getattr(env.unwrapped, "user_types", None)
     if groups is None:

@@ -108,7 +108,7 @@ def _read_table(file: Path) -> pd.DataFrame:
     if not file.is_file():
         raise ValueError(
             f"{file.parent} holds no finished benchmark: {file.name} is missing; "
-            f"go on with: pgrpo-rec benchmark --resume {file.parent}"
+            f"it was stopped: repeat its command with --resume"
         )
     table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
     missing = [column for column in COLUMNS[file.name] if column not in table]

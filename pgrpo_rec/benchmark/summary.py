@@ -6,12 +6,12 @@ one: 0 is the oracle, 1 is showing anything, and more than 1 is worse than that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
-from pgrpo_rec.benchmark.runner import SUMS
-from pgrpo_rec.evaluation.statistics import Interval, mean_interval
-
-UNIT = ["scenario", "recommender", "seed"]
+from pgrpo_rec.benchmark.runner import SUMS, UNIT
+from pgrpo_rec.evaluation.statistics import Interval, interquartile_mean, mean_interval
 
 
 def per_seed(parts: pd.DataFrame) -> pd.DataFrame:
@@ -25,28 +25,41 @@ def per_seed(parts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``scenario``, ``recommender``, ``seed``, ``reward``, ``regret``, ``regret_0`` ...,
-        ``regret_worst``.
+        Columns ``scenario``, ``recommender``, ``seed``, ``reward``, ``regret`` (all visits),
+        ``regret_0`` ..., ``regret_mean`` (every group weighs the same), ``regret_worst``.
     """
-    whole = parts.groupby(UNIT, sort=False)[["n", *SUMS]].sum()
+    whole = parts.groupby(UNIT, sort=False)[["n", *SUMS]].sum(min_count=1)
     table = pd.DataFrame(
         {"reward": whole["reward"] / whole["n"], "regret": whole["regret"] / whole["span"]}
     )
-    groups = parts.groupby([*UNIT, "user_type"], sort=False)[SUMS].sum()
-    by_group = (groups["regret"] / groups["span"]).unstack("user_type")
+    groups = parts.groupby([*UNIT, "user_type"], sort=False)[SUMS].sum(min_count=1)
+    by_group = (groups["regret"] / groups["span"]).unstack("user_type").sort_index(axis=1)
+    by_group = by_group.reindex(table.index)
     for user_type in by_group.columns:
         table[f"regret_{user_type}"] = by_group[user_type]
+    table["regret_mean"] = by_group.mean(axis=1)
     table["regret_worst"] = by_group.max(axis=1)
     return table.reset_index()
 
 
-def summarise(parts: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and 95 % interval over seeds of every measure of `per_seed`.
+def summarise(
+    parts: pd.DataFrame, interval: Callable[[pd.Series], Interval] = mean_interval
+) -> pd.DataFrame:
+    """Return averages over seeds of every measure of `per_seed`, and a 95 % interval.
+
+    Parameters
+    ----------
+    parts : pandas.DataFrame
+        As `pgrpo_rec.benchmark.run` returns it.
+    interval : callable, default=mean_interval
+        Whose bounds are given: those of the mean, or of the interquartile mean
+        (`pgrpo_rec.evaluation.statistics.iqm_interval`).
 
     Returns
     -------
     pandas.DataFrame
-        Tidy: ``scenario``, ``recommender``, ``measure``, ``mean``, ``low``, ``high``, ``n_seeds``.
+        Tidy: ``scenario``, ``recommender``, ``measure``, ``mean``, ``iqm``, ``low``, ``high``,
+        ``n_seeds``.
     """
     seeds = per_seed(parts)
     measures = [column for column in seeds.columns if column not in UNIT]
@@ -55,9 +68,10 @@ def summarise(parts: pd.DataFrame) -> pd.DataFrame:
         for measure in measures:
             values = runs[measure].dropna()
             if len(values):
-                interval = mean_interval(values)
-                rows.append((scenario, recommender, measure, *interval, len(values)))
-    columns = ["scenario", "recommender", "measure", "mean", "low", "high", "n_seeds"]
+                _, low, high = interval(values)
+                averages = (values.mean(), interquartile_mean(values))
+                rows.append((scenario, recommender, measure, *averages, low, high, len(values)))
+    columns = ["scenario", "recommender", "measure", "mean", "iqm", "low", "high", "n_seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -9,7 +9,7 @@ feedback came (`absorb`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NEGLIGIBLE = 0.01  # clusters that are less likely than this are not served
+
+
+class Units(NamedTuple):
+    """Owners of histories: clusters, or the users who make them up."""
+
+    ids: NDArray[Any]  # (U,), sorted
+    labels: Ints  # (U,), cluster of each
+    rows: Ints  # (n,), owner of each visit
 
 
 class Audience(Protocol):
@@ -39,6 +47,9 @@ class Audience(Protocol):
 
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield rows, a cluster for each, and how likely it is theirs; shares sum to 1 a row."""
+
+    def units(self, visits: Visits) -> Units:
+        """Return who owns histories, after `absorb` has met the visits."""
 
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Take feedback in; return each row's cluster, and how clusters moved.
@@ -71,8 +82,12 @@ class Everyone:
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards into the one history."""
         index = self.index(log.visits)
-        self.history.update(log.rewards, index)
+        self.history.update(log.credit, index)
         return index, None
+
+    def units(self, visits: Visits) -> Units:
+        """Return the one cluster."""
+        return Units(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), self.index(visits))
 
 
 class KnownClusters:
@@ -107,9 +122,14 @@ class KnownClusters:
         self.labels += [c for c in np.unique(log.visits.clusters).tolist() if c not in met]
         self.history.grow(self.n_clusters)
         index = self.index(log.visits)
-        self.history.update(log.rewards, index)
+        self.history.update(log.credit, index)
         mixing = None if self.n_clusters == before else np.eye(self.n_clusters, before)
         return index, mixing
+
+    def units(self, visits: Visits) -> Units:
+        """Return the clusters."""
+        clusters = np.arange(self.n_clusters)
+        return Units(clusters, clusters, self.index(visits))
 
 
 class LearnedClusters:
@@ -160,7 +180,7 @@ class LearnedClusters:
         old_places = self._make_room()
         labels = self.clustering.labels_
         rows = np.searchsorted(self._users, users)
-        self._of_users.update(log.rewards, rows)
+        self._of_users.update(log.credit, rows)
         self.history = self._of_users.grouped(labels, self.clustering.n_clusters_)
         self._labels = labels
         moved = labels[old_places] != old_labels
@@ -170,6 +190,11 @@ class LearnedClusters:
         return labels[rows], _mixing(
             labels[old_places], old_labels, weight, self.n_clusters, before
         )
+
+    def units(self, visits: Visits) -> Units:
+        """Return the users."""
+        assert visits.users is not None
+        return Units(self._users, self._labels, np.searchsorted(self._users, visits.users))
 
     @property
     def has_met_anyone(self) -> bool:

@@ -22,6 +22,7 @@ from pgrpo_rec.interactions import (
     check_column,
 )
 from pgrpo_rec.policies import draw_actions, draw_slates
+from pgrpo_rec.slates import position_probabilities
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,6 +77,7 @@ class BaseRecommender(Door):
         users: ArrayLike | None = None,
         clusters: ArrayLike | None = None,
         propensities: ArrayLike | None = None,
+        sessions: ArrayLike | None = None,
     ) -> Self:
         """Forget everything, then learn from a log.
 
@@ -87,15 +89,21 @@ class BaseRecommender(Door):
         y : array, shape (n,)
             Rewards, on any real scale. Without ``actions``: the item each visitor chose;
             that is full information, learned as reward 1 for it and 0 for every other.
-        actions : array, shape (n,), optional
-            Item that was shown, labels of one sortable type.
+            With slates: one reward for each slate, or shape (n, m), one for each item.
+        actions : array, shape (n,) or (n, m), optional
+            Item that was shown, labels of one sortable type; or a slate of m items, by
+            position, none twice.
         users : array, shape (n,), optional
             User ids, from which preference groups are learned.
         clusters : array, shape (n,), optional
             Known preference groups, in place of ``users``.
         propensities : array, shape (n,) or (n, m), optional
-            Probability under which each item was shown; see the class for what is assumed
-            without them.
+            Probability under which each item was shown (in a slate: given the items before
+            it); see the class for what is assumed without them.
+        sessions : array, shape (n,), optional
+            Session of each visit, visits of a session in the order of time and none of them
+            missing. Recommenders that look ahead learn from it (``gamma``); to others every
+            visit stands alone.
 
         Returns
         -------
@@ -107,7 +115,9 @@ class BaseRecommender(Door):
             If an argument is of the wrong shape or range; nothing has changed then.
         """
         self._check_parameters()
-        interactions, labels = self._check_log(X, y, actions, users, clusters, propensities, True)
+        interactions, labels = self._check_log(
+            X, y, actions, users, clusters, propensities, True, sessions
+        )
         self._check_interactions(interactions)
         self._begin(labels, interactions.visits.features.shape[1])
         self._learn_log(interactions)
@@ -122,12 +132,15 @@ class BaseRecommender(Door):
         users: ArrayLike | None = None,
         clusters: ArrayLike | None = None,
         propensities: ArrayLike | None = None,
+        sessions: ArrayLike | None = None,
     ) -> Self:
         """Learn from one more batch, as it comes; the arguments are those of `fit`."""
         fresh = not self._is_started()
         if fresh:
             self._check_parameters()
-        interactions, labels = self._check_log(X, y, actions, users, clusters, propensities, fresh)
+        interactions, labels = self._check_log(
+            X, y, actions, users, clusters, propensities, fresh, sessions
+        )
         self._check_interactions(interactions)
         if fresh:
             self._begin(labels, interactions.visits.features.shape[1])
@@ -221,15 +234,24 @@ class BaseRecommender(Door):
         float
         """
         log, _ = self._check_log(X, y, actions, users, clusters, propensities, False)
-        probabilities = self._probabilities(log.visits)
+        m, n_slates = log.slate_size, log.visits.n // log.slate_size
+        chances = self._chances(log).reshape(n_slates, m).prod(axis=1)
         if sample_weight is not None:
-            probabilities = probabilities * _row_weights(sample_weight, y, log.visits.n)[:, None]
-        rows = np.arange(log.visits.n)
-        assumed = np.full(rows.size, 1.0 / self.actions_.size)
-        known = assumed if log.propensities is None else log.propensities
+            chances = chances * _row_weights(sample_weight, y, n_slates)
+        assumed = 1.0 / (self.actions_.size - np.arange(m))
+        known = assumed if log.propensities is None else log.propensities.reshape(n_slates, m)
         if actions is not None and log.propensities is None:
             warn_once(self, "score: no propensities given; items are taken as shown uniformly")
-        return snips_value(log.rewards, probabilities[rows, log.actions], known)
+        rewards = log.rewards.reshape(n_slates, m)
+        earned = rewards[:, 0] if log.whole_slates else rewards.sum(axis=1)
+        shown = np.broadcast_to(known, (n_slates, m)).prod(axis=1)
+        return snips_value(earned, chances, shown)
+
+    def _chances(self, log: Interactions) -> Floats:
+        """Return the probability of each row's item, in a slate given the ones before; (n,)."""
+        slates = log.actions.reshape(-1, log.slate_size)
+        first = log.take(slice(None, None, log.slate_size))  # what stands at the top of a slate
+        return position_probabilities(self._probabilities(first.visits), slates).ravel()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -21,7 +21,10 @@ from pgrpo_rec.interactions import (
     check_column,
     check_propensities,
     check_rewards,
+    check_slate_rewards,
+    check_slates,
 )
+from pgrpo_rec.slates import left_over
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -104,6 +107,8 @@ class Door(BaseEstimator):
             return np.empty((n, 0))
         if not reset and not hasattr(self, "n_features_in_"):
             raise ValueError("X is given, but there were no features in fit: pass X=None")
+        if not reset and self._is_plain(X):
+            return np.ascontiguousarray(X)
         checked = validate_data(
             self,
             X,
@@ -114,6 +119,17 @@ class Door(BaseEstimator):
         )
         dense = checked.toarray() if hasattr(checked, "toarray") else checked
         return np.ascontiguousarray(dense)
+
+    def _is_plain(self, X: Any) -> bool:
+        """Return whether `validate_data` would find nothing to say or change, and be slow."""
+        return (
+            type(X) is np.ndarray
+            and X.dtype == np.float64
+            and X.ndim == 2
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
 
     def _check_visits(
         self,
@@ -164,6 +180,7 @@ class Door(BaseEstimator):
         clusters: ArrayLike | None,
         propensities: ArrayLike | None,
         reset: bool,
+        sessions: ArrayLike | None = None,
     ) -> tuple[Interactions, NDArray[Any]]:
         """Check a log whole, before anything is changed; return it with the item labels."""
         if not reset and not self._is_started():
@@ -174,6 +191,10 @@ class Door(BaseEstimator):
                 "it must hold one reward for each visit"
             )
         n = _num_samples(y if X is None else X)
+        visits_of = None if sessions is None else check_column("sessions", sessions, n)
+        if actions is not None and np.ndim(actions) != 1:
+            slates = check_slates(actions, n)
+            return self._check_slates(X, y, slates, users, clusters, propensities, visits_of, reset)
         shown = check_column("y", y, n) if actions is None else check_column("actions", actions, n)
         labels = self._labels(shown, reset)
         rewards = np.ones(n) if actions is None else check_rewards(y, n)
@@ -181,7 +202,49 @@ class Door(BaseEstimator):
         known = None if propensities is None else check_propensities(propensities, n)
         visits = self._check_visits(X, users, clusters, None, n=n, n_items=labels.size, reset=reset)
         log = Interactions(visits, encoded, rewards, known)
-        return (_with_full_information(log) if actions is None else log), labels
+        if actions is None:
+            return _with_full_information(log), labels
+        return log._replace(sessions=_numbered(visits_of)), labels
+
+    def _check_slates(
+        self,
+        X: Any,
+        y: ArrayLike,
+        slates: NDArray[Any],
+        users: ArrayLike | None,
+        clusters: ArrayLike | None,
+        propensities: ArrayLike | None,
+        sessions: NDArray[Any] | None,
+        reset: bool,
+    ) -> tuple[Interactions, NDArray[Any]]:
+        """Check a log of slates; return it with a row for each item, and the item labels."""
+        n, m = slates.shape
+        labels = self._labels(slates.ravel(), reset)
+        rewards = check_slate_rewards(y, slates.shape).ravel()
+        encoded = _encode(slates.ravel(), labels)
+        known = None
+        if propensities is not None:
+            if np.shape(propensities) != slates.shape:
+                raise ValueError(
+                    f"propensities has shape {np.shape(propensities)}; for slates it must be "
+                    f"{slates.shape}, of each position given the ones before, as `recommend` says"
+                )
+            known = check_propensities(np.ravel(propensities), n * m)
+        visits = self._check_visits(X, users, clusters, None, n=n, n_items=labels.size, reset=reset)
+        rows = np.repeat(np.arange(n), m)
+        log = Interactions(
+            visits, encoded[::m], rewards[::m], None, sessions=_numbered(sessions)
+        ).take(rows)
+        left = left_over(encoded.reshape(n, m), visits.available)
+        unfolded = log._replace(
+            visits=log.visits._replace(available=left),
+            actions=encoded,
+            rewards=rewards,
+            propensities=known,
+            slate_size=m,
+            whole_slates=np.ndim(y) == 1,
+        )
+        return unfolded, labels
 
     def _labels(self, shown: NDArray[Any], reset: bool) -> NDArray[Any]:
         if not reset:
@@ -191,6 +254,13 @@ class Door(BaseEstimator):
         if shown.size == 0:
             raise ValueError("no item is known: actions is empty and items= is not given")
         return np.unique(shown)
+
+
+def _numbered(sessions: NDArray[Any] | None) -> Ints | None:
+    """Return sessions as whole numbers from 0."""
+    if sessions is None:
+        return None
+    return np.unique(sessions, return_inverse=True)[1].astype(np.int64)
 
 
 def warn_once(recommender: Any, message: str) -> None:

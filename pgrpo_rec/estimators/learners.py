@@ -18,6 +18,7 @@ from pgrpo_rec.adaptation import (
     OwnAnswers,
 )
 from pgrpo_rec.estimators.audience import Audience
+from pgrpo_rec.objectives import Diagnostics
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,6 +36,7 @@ class Answers(NamedTuple):
     propensities: Floats  # (n,)
     available: Bools  # (n, K)
     users: NDArray[Any] | None  # (n,)
+    slate_size: int = 1  # m: every m rows in a row are one slate
 
 
 class Learner(Protocol):
@@ -51,5 +53,5 @@ class Learner(Protocol):
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Go along with users into new clusters; see `Audience.absorb`."""
 
-    def learn(self, answers: Answers, audience: Audience) -> None:
-        """Take one batch."""
+    def learn(self, answers: Answers, audience: Audience) -> Diagnostics | None:
+        """Take one batch; say how the policy stood, where that is known."""

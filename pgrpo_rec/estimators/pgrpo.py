@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.adaptation import OwnAnswers
-from pgrpo_rec.advantages import (
-    ESTIMATORS,
-    BlendWeight,
-    Feedback,
-    advantages,
-    check_estimator_name,
-)
 from pgrpo_rec.estimators.audience import Audience, Everyone, KnownClusters, LearnedClusters
 from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.estimators.clustering import PreferenceClustering
+from pgrpo_rec.estimators.comparison import Comparison
 from pgrpo_rec.estimators.door import warn_once
 from pgrpo_rec.estimators.first_order import FirstOrder
 from pgrpo_rec.estimators.learners import Answers, Learner
+from pgrpo_rec.estimators.learning_curve import LearningCurve
 from pgrpo_rec.estimators.natural_learner import Natural
-from pgrpo_rec.estimators.parameters import check_choice, check_number
-from pgrpo_rec.histories import ORDERS, Order, RewardHistory
+from pgrpo_rec.estimators.settings import check_settings
+from pgrpo_rec.histories import Order, RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits
 from pgrpo_rec.objectives import Penalties
+from pgrpo_rec.returns import credited
 from pgrpo_rec.solvers import SOLVERS
 
 Floats = NDArray[np.float64]
@@ -62,6 +59,16 @@ class PGRPORecommender(BaseRecommender):
     group_size : int, default=1
         G: every G rows in a row are candidates of one visit. Estimators that compare
         candidates need at least 2.
+    gamma : float in [0, 1] or None, default=None
+        Where visits depend on each other: learn from returns, discounted by ``gamma`` a visit,
+        each compared with returns of the same cluster at the same step; feedback must then
+        come as whole ``sessions``. None takes every visit by itself. See
+        `pgrpo_rec.returns`.
+    slate_credit : {"slate", "below"}, default="slate"
+        First-order solvers: what a position of a slate is credited with, where its items have
+        rewards of their own: the slate's whole reward, or what was earned from that position
+        downwards (right where people read from the top). Solver "natural" learns items one
+        by one.
     exploration : float, default=0.5
         Solver "natural": factor on the posterior's standard deviation; 0.5 draws as if
         four times as much had been heard.
@@ -80,6 +87,17 @@ class PGRPORecommender(BaseRecommender):
         First-order solvers: gradient steps a batch.
     entropy_coef : float, default=0.01
         First-order solvers: weight of the policy's entropy, in nats; keeps it exploring.
+    kl_coef : float, default=0.0
+        First-order solvers: weight of the divergence from a reference policy, in nats.
+    kl : {"exact", "k3"}, default="exact"
+        First-order solvers: the divergence summed over all items, or the estimate from the
+        item shown that trainers of language models use (`pgrpo_rec.objectives`).
+    reference_decay : float in [0, 1], default=1
+        First-order solvers: what is left of the reference policy after each batch, the rest
+        being the policy as it stands. 1 keeps it frozen, at the uniform policy until
+        `freeze_reference` is called; 0 holds every step to the policy before the batch.
+    max_grad_norm : float or None, default=None
+        First-order solvers: a longer gradient is shortened to this norm.
     cluster_shrinkage : float, default=0.0
         First-order solvers: pulls the clusters' own weights towards the shared ones, at
         every step by this fraction of the learning rate.
@@ -90,6 +108,10 @@ class PGRPORecommender(BaseRecommender):
         it, after, or before with each reward taken out of its own comparison.
     history_decay : float in (0, 1], default=1
         What is left of the old history after each batch.
+    history_shrinkage : float or "auto", default=0.0
+        How many rewards of all clusters a cluster's own history is read together with, so
+        that a new cluster begins where others are; "auto" measures it. 0 keeps clusters
+        apart, as it must be where their rewards differ in unit (`pgrpo_rec.shrinkage`).
     batch_size : int, default=64
         Visits a batch when `fit` goes through a log.
     n_passes : int, default=10
@@ -102,6 +124,8 @@ class PGRPORecommender(BaseRecommender):
         Item labels.
     history_ : RewardHistory
         Running mean and spread of each cluster's rewards.
+    learning_curve_ : DataFrame
+        Advantages, histories, entropy, divergence and clipping, batch by batch.
     clustering_ : PreferenceClustering
         Only where ``users`` are given.
 
@@ -144,6 +168,8 @@ class PGRPORecommender(BaseRecommender):
         solver: Literal["natural", "adam", "sgd"] = "natural",
         n_clusters: int | Literal["auto"] = "auto",
         group_size: int = 1,
+        gamma: float | None = None,
+        slate_credit: Literal["slate", "below"] = "slate",
         exploration: float = 0.5,
         user_adaptation: bool = True,
         memory: int = 100_000,
@@ -152,10 +178,15 @@ class PGRPORecommender(BaseRecommender):
         clip_range_high: float | None = None,
         n_epochs: int = 1,
         entropy_coef: float = 0.01,
+        kl_coef: float = 0.0,
+        kl: Literal["exact", "k3"] = "exact",
+        reference_decay: float = 1.0,
+        max_grad_norm: float | None = None,
         cluster_shrinkage: float = 0.0,
         advantage_clip: float | None = 10.0,
         history_order: Order = "before",
         history_decay: float = 1.0,
+        history_shrinkage: float | Literal["auto"] = 0.0,
         batch_size: int = 64,
         n_passes: int = 10,
         random_state: Seed = None,
@@ -166,6 +197,8 @@ class PGRPORecommender(BaseRecommender):
         self.solver = solver
         self.n_clusters = n_clusters
         self.group_size = group_size
+        self.gamma = gamma
+        self.slate_credit = slate_credit
         self.exploration = exploration
         self.user_adaptation = user_adaptation
         self.memory = memory
@@ -174,10 +207,15 @@ class PGRPORecommender(BaseRecommender):
         self.clip_range_high = clip_range_high
         self.n_epochs = n_epochs
         self.entropy_coef = entropy_coef
+        self.kl_coef = kl_coef
+        self.kl = kl
+        self.reference_decay = reference_decay
+        self.max_grad_norm = max_grad_norm
         self.cluster_shrinkage = cluster_shrinkage
         self.advantage_clip = advantage_clip
         self.history_order = history_order
         self.history_decay = history_decay
+        self.history_shrinkage = history_shrinkage
         self.batch_size = batch_size
         self.n_passes = n_passes
         self.random_state = random_state
@@ -185,37 +223,22 @@ class PGRPORecommender(BaseRecommender):
     # --- setting up ----------------------------------------------------------------------
 
     def _check_parameters(self) -> None:
-        check_choice("policy", self.policy, ("linear", "tabular"))
-        check_choice("advantage", self.advantage, ESTIMATORS)
-        check_choice("solver", self.solver, ("natural", *SOLVERS))
-        check_choice("history_order", self.history_order, ORDERS)
-        check_choice("user_adaptation", self.user_adaptation, (True, False))
-        for name in ("group_size", "memory", "n_epochs", "batch_size", "n_passes"):
-            check_number(name, getattr(self, name), Integral, low=1)
-        for name in ("exploration", "learning_rate"):
-            check_number(name, getattr(self, name), Real, above=0.0)
-        check_number("history_decay", self.history_decay, Real, above=0.0, high=1.0)
-        for name in ("clip_range", "entropy_coef", "cluster_shrinkage"):
-            check_number(name, getattr(self, name), Real, low=0.0)
-        for name in ("clip_range_high", "advantage_clip"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), Real, above=0.0)
-        if self.n_clusters != "auto":
-            check_number("n_clusters", self.n_clusters, Integral, low=1)
-        check_estimator_name(self.advantage, self.group_size)
-        if self.solver == "natural" and self.advantage != "pgrpo":
-            raise ValueError(
-                f"advantage={self.advantage!r} needs a first-order solver: solver='adam' or 'sgd'; "
-                "'natural' is the fit of 'pgrpo' advantages"
-            )
+        check_settings(self)
 
     def _start(self, n_features: int) -> None:
         n_columns = 1 if self.policy == "tabular" else 1 + n_features
         self.__dict__.pop("clustering_", None)  # of an earlier fit
         self._learner = self._new_learner(self.actions_.size, n_columns)
         self._audience: Audience | None = None
-        self._pool = RewardHistory(1, decay=self.history_decay)
-        self._blend = BlendWeight()
+        self._curve = LearningCurve(self.group_size)
+        self._comparison = Comparison(
+            self.advantage,
+            self.group_size,
+            self.history_order,
+            self.history_decay,
+            self.advantage_clip,
+            self.history_shrinkage,
+        )
 
     def _new_learner(self, n_items: int, n_columns: int) -> Learner:
         if self.solver == "natural":
@@ -231,9 +254,13 @@ class PGRPORecommender(BaseRecommender):
             n_items,
             n_columns,
             solver=SOLVERS[self.solver](self.learning_rate),
-            penalties=Penalties(self.clip_range, high, 0.0, self.entropy_coef),
+            penalties=Penalties(
+                self.clip_range, high, self.kl_coef, self.entropy_coef, self.kl == "k3"
+            ),
             n_epochs=self.n_epochs,
             shrinkage=self.learning_rate * self.cluster_shrinkage,
+            max_norm=self.max_grad_norm,
+            reference_decay=self.reference_decay,
         )
 
     def _meet(self, visits: Visits) -> Audience:
@@ -274,6 +301,24 @@ class PGRPORecommender(BaseRecommender):
             raise AttributeError("no feedback has come yet")
         return self._audience.history
 
+    @property
+    def learning_curve_(self) -> pd.DataFrame:
+        """How learning went, batch by batch; see `pgrpo_rec.estimators.learning_curve`.
+
+        Columns: ``batch`` and ``answers`` heard by its end; ``cluster`` and its ``rows`` in
+        the batch; mean and std of their advantages, the share of visits that were ``silent``,
+        and the cluster's history; and of the whole batch the policy's ``entropy`` in nats, its
+        ``kl`` from the reference (0 unless ``kl_coef`` is above 0) and the share ``clipped``,
+        as the last epoch found them. Solver "natural" has no surrogate: kl and clipped are NaN,
+        entropy is the mean of -log(propensity). Memory is bounded: long runs are kept more
+        coarsely.
+        """
+        return self._curve.table()
+
+    def progress_note(self) -> str:
+        """Return the state of learning in a few words, for progress lines."""
+        return self._curve.note() if self._is_started() else ""
+
     # --- acting --------------------------------------------------------------------------
 
     def _probabilities(self, visits: Visits) -> Floats:
@@ -307,57 +352,78 @@ class PGRPORecommender(BaseRecommender):
     # --- learning ------------------------------------------------------------------------
 
     def _check_interactions(self, interactions: Interactions) -> None:
-        n = interactions.visits.n
+        n = interactions.visits.n // interactions.slate_size
         if n % self.group_size:
             raise ValueError(
                 f"{n} rows are no whole number of visits of group_size={self.group_size}"
             )
+        if self.gamma is None:
+            return
+        if interactions.sessions is None and n > 0:
+            raise ValueError(f"gamma={self.gamma!r} needs sessions=, which visits belong together")
+        if self.solver == "natural" and interactions.visits.users is not None:
+            raise ValueError(
+                "gamma= with users= needs solver='adam' or 'sgd': what a person answered is no "
+                "return, and 'natural' sums up what persons answered"
+            )
 
     def _learn_log(self, interactions: Interactions) -> None:
-        rows_a_batch = self.batch_size * self.group_size
+        interactions = self._credited(interactions)  # batches may cut sessions apart
+        rows_a_batch = self.batch_size * self.group_size * interactions.slate_size
         n_passes = 1 if self.solver == "natural" else self.n_passes
         for _ in range(n_passes):
             for start in range(0, interactions.visits.n, rows_a_batch):
                 self._learn(interactions.take(slice(start, start + rows_a_batch)))
 
+    def freeze_reference(self) -> Self:
+        """Hold the policy from now on to what it is now; see ``kl_coef``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If no catalogue and no feedback has come yet.
+        ValueError
+            If the solver is "natural", which has no reference policy.
+        """
+        check_is_fitted(self, "actions_")
+        if not isinstance(self._learner, FirstOrder):
+            raise ValueError(
+                f"solver={self.solver!r} has no reference policy; solver='adam' and 'sgd' have"
+            )
+        self._learner.freeze_reference()
+        return self
+
+    def _credited(self, log: Interactions) -> Interactions:
+        """Say what rows are credited with, where it is not the reward of the item alone."""
+        items_one_by_one = log.slate_size == 1 or self.solver == "natural"
+        if log.credits is not None or (self.gamma is None and items_one_by_one):
+            return log
+        return credited(log, self.gamma, downwards=self.slate_credit == "below")
+
     def _learn(self, interactions: Interactions) -> None:
-        log = interactions
+        log = self._credited(interactions)
         propensities = log.propensities
         if propensities is None:
             warn_once(self, "no propensities given; items are taken as shown by this policy")
-            shown = self._probabilities(log.visits)
-            propensities = shown[np.arange(log.visits.n), log.actions]
-        clusters, values = self._compare(log)
+            propensities = self._chances(log)
+        audience = self._meet(log.visits)
+        compared = self._comparison.compare(log, audience)
+        if compared.mixing is not None:
+            self._learner.follow(compared.mixing, audience)
         answers = Answers(
             self._z(log.visits),
-            clusters,
+            compared.clusters,
             log.actions,
-            log.rewards,
-            values,
+            log.credit,
+            compared.advantages,
             propensities,
             log.visits.available,
             log.visits.users,
+            log.slate_size,
         )
-        assert self._audience is not None
-        self._learner.learn(answers, self._audience)
-
-    def _compare(self, log: Interactions) -> tuple[Ints, Floats]:
-        """Return each row's cluster and advantage; the histories have taken the batch in."""
-        audience = self._meet(log.visits)
-        everyone = np.zeros(log.visits.n, dtype=np.int64)
-        strictly_before = self.history_order == "after"
-        if strictly_before:
-            room = audience.history.grouped(np.arange(audience.n_clusters), audience.n_clusters + 1)
-            mean, std = room.read(log.rewards, audience.index(log.visits), leave_out=False)
-        clusters, mixing = audience.absorb(log)
-        self._pool.update(log.rewards, everyone)
-        if mixing is not None:
-            self._learner.follow(mixing, audience)
-        leave_out = self.history_order == "loo"
-        if not strictly_before:
-            mean, std = audience.history.read(log.rewards, clusters, leave_out=leave_out)
-        pool_mean, _ = self._pool.read(log.rewards, everyone, leave_out=leave_out)
-        feedback = Feedback(log.rewards, self.group_size, mean, std, pool_mean, self._blend.weight)
-        values = advantages(self.advantage, feedback, clip=self.advantage_clip)
-        self._blend.update(feedback)
-        return clusters, values
+        diagnostics = self._learner.learn(answers, audience)
+        self._curve.add(answers, audience.history, diagnostics)

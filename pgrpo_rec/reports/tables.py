@@ -27,7 +27,7 @@ def leaderboard(
     title : str, optional
     """
     rows = summary[summary["scenario"] == scenario]
-    measures = list(dict.fromkeys(rows["measure"]))
+    measures = [m for m in dict.fromkeys(rows["measure"]) if m != "regret_mean"]  # of those shown
     table = Table(
         title=title or scenario,
         title_justify="left",

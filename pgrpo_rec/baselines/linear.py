@@ -1,0 +1,108 @@
+"""The linear bandits' base: one ridge regression a cluster and item, read in two scales."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pgrpo_rec._random import Seed
+from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.baselines.ridge import (
+    Regressions,
+    Sums,
+    add_forgetting,
+    add_rows,
+    empty_regressions,
+    empty_sums,
+    read_values,
+)
+from pgrpo_rec.estimators.parameters import check_number
+from pgrpo_rec.interactions import Interactions, Visits
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class LinearBandit(Bandit):
+    """Base of bandits whose items' values are linear in the features.
+
+    A subclass says what it shows by `_probabilities`, from the mean and the width of every
+    value that `_posterior` returns.
+    """
+
+    def __init__(
+        self,
+        items: int | ArrayLike | None = None,
+        *,
+        ridge: float = 1.0,
+        width: float = 1.0,
+        standardise: bool = False,
+        discount: float = 1.0,
+        random_state: Seed = None,
+    ) -> None:
+        self.items = items
+        self.ridge = ridge
+        self.width = width
+        self.standardise = standardise
+        self.discount = discount
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        check_number("ridge", self.ridge, Real, above=0.0)
+        check_number("width", self.width, Real, above=0.0)
+        check_number("discount", self.discount, Real, above=0.0, high=1.0)
+
+    def _start(self, n_features: int) -> None:
+        self._n_columns = 1 + n_features
+        self._known = self._strangers(0)
+        self._fading = empty_sums(0, self.actions_.size, self._n_columns)
+        super()._start(n_features)
+
+    def _grow(self, n_clusters: int) -> None:
+        super()._grow(n_clusters)
+        n_more = n_clusters - len(self._known.theta)
+        more = self._strangers(n_more)
+        pairs = zip(self._known, more, strict=True)
+        self._known = Regressions(*(np.concatenate(pair) for pair in pairs))
+        if self.discount < 1.0:
+            blank = empty_sums(n_more, self.actions_.size, self._n_columns)
+            both = zip(self._fading, blank, strict=True)
+            self._fading = Sums(*(np.concatenate(pair) for pair in both))
+
+    def _strangers(self, n_clusters: int) -> Regressions:
+        """Return what is known of clusters that have answered nothing."""
+        return empty_regressions(n_clusters, self.actions_.size, self._n_columns, self.ridge)
+
+    def _z(self, visits: Visits) -> Floats:
+        return np.hstack([np.ones((visits.n, 1)), visits.features])
+
+    def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
+        rows = (self._z(interactions.visits), clusters, interactions.actions, interactions.rewards)
+        if self.discount < 1.0:
+            add_forgetting(self._known, self._fading, *rows, self.ridge, self.discount)
+        else:
+            add_rows(self._known, *rows)
+
+    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of every item's value, (n, K) each."""
+        clusters = self._clusters(visits)
+        inverse, (theta, scale) = self._known.inverse, self._coefficients()
+        if clusters.size and clusters.max() >= len(inverse):
+            stranger = self._strangers(1)
+            inverse = np.concatenate([inverse, stranger.inverse])
+            theta = np.concatenate([theta, stranger.theta])
+        mean, width = read_values(inverse, theta, self._z(visits), clusters)
+        return mean, self.width * scale * width
+
+    def _coefficients(self) -> tuple[Floats, float]:
+        """Return the coefficients of what is regressed on, and the scale of its noise."""
+        if not self.standardise or self._audience is None:
+            return self._known.theta, self._spread()
+        mean, std = self._audience.history.mean, self._audience.history.std
+        unit = np.where(std > 0.0, std, 1.0)[:, None, None]
+        return (self._known.theta - mean[:, None, None] * self._known.theta_one) / unit, 1.0
+
+    def _values(self, visits: Visits) -> Floats:
+        return self._posterior(visits)[0]
