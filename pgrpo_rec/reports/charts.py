@@ -33,8 +33,7 @@ DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [4, 2], [3, 3, 1, 3]]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
 GREY = "var(--faint)"
 INK = "var(--ink)"
-HEIGHT = 340
-STEP = 22  # pixels a row of a dot plot
+HEIGHT = 340  # pixels; of charts in rows the page's script sets it
 
 
 def chart_specs() -> dict[str, dict[str, Any]]:
@@ -114,14 +113,6 @@ def _sized(chart: Any) -> Any:
     return chart.properties(width="container", height=HEIGHT)
 
 
-def _in_rows(chart: Any) -> Any:
-    """Make it as high as it has rows."""
-    import altair as alt
-
-    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return chart.properties(width="container", height={"step": STEP}, autosize=fit)
-
-
 def _quantity(field: str, title: str, **scale: Any) -> dict[str, Any]:
     return {"shorthand": f"{field}:Q", "title": title, "scale": {"zero": False, **scale}}
 
@@ -190,7 +181,7 @@ def _group_dots() -> Any:
     groups = base.transform_filter(~alt.datum.worst)
     shapes = [str(number) for number in range(SLOTS)]
     symbol = alt.Shape("number:N", scale=alt.Scale(domain=shapes, range=SHAPES), legend=None)
-    return _in_rows(
+    return _sized(
         alt.layer(
             worst.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q"),
             worst.mark_tick(color=INK, thickness=3, size=13).encode(
@@ -262,4 +253,4 @@ def _forest() -> Any:
             x=across, fill=filled, tooltip=_tooltips("name", "what")
         ),
     ]
-    return _in_rows(alt.layer(*layers))
+    return _sized(alt.layer(*layers))
