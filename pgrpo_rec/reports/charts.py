@@ -89,6 +89,7 @@ def _style() -> dict[str, Any]:
         "background": "transparent",
         "axis": axis,
         "legend": legend,
+        "axisX": {"tickCount": 6, "format": "~g"},
         "view": {"stroke": None},
         "aria": False,  # the page's caption and table say in words what is drawn
     }
@@ -176,13 +177,15 @@ def _group_dots() -> Any:
     import altair as alt
 
     base = alt.Chart(_rows("groups")).encode(y=_names())
-    across = alt.X(**_quantity("regret", "normalised regret", zero=True))
+    across = alt.X(**_quantity("regret", "normalised regret (dotted: a random item)", zero=True))
     worst = base.transform_filter(alt.datum.worst)
     groups = base.transform_filter(~alt.datum.worst)
     shapes = [str(number) for number in range(SLOTS)]
+    random_item = alt.Chart(_rows("landmarks")).mark_rule(color=GREY, strokeDash=[2, 2])
     symbol = alt.Shape("number:N", scale=alt.Scale(domain=shapes, range=SHAPES), legend=None)
     return _sized(
         alt.layer(
+            random_item.encode(x="at:Q"),
             worst.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q"),
             worst.mark_tick(color=INK, thickness=3, size=13).encode(
                 x=across, tooltip=_tooltips("name", "what")

@@ -88,8 +88,8 @@
     const last = Object.entries(lines).map(([key, [mean]]) => [mean.at(-1), +key])
       .filter(([end]) => end !== null).sort((a, b) => a[0] - b[0]);
     const label = $('[name="view"]:checked').parentElement.textContent.trim();
-    say("curves", last.length ? `For ${label}, the lowest regret at the end of the run is ${name(last[0][1])}'s ` +
-      `(${fixed(last[0][0] / MILLI)}), the highest ${name(last.at(-1)[1])}'s (${fixed(last.at(-1)[0] / MILLI)}).` : "");
+    say("curves", last.length ? `For ${label}, the lowest regret at the end of the run: ${name(last[0][1])} ` +
+      `(${fixed(last[0][0] / MILLI)}); the highest: ${name(last.at(-1)[1])} (${fixed(last.at(-1)[0] / MILLI)}).` : "");
     return draw("curves", { curves: rows, landmarks: LANDMARKS });
   };
 
@@ -119,7 +119,7 @@
     say("groups", board.length ? `${name(board[0].r)} serves its worst group best (${fixed(board[0].worst)}). ` +
       (better ? `${better} of ${board.length} serve their worst group worse than random items would.`
         : `All ${board.length} serve their worst group better than random items would.`) : "");
-    return draw("groups", { groups: [...dots, ...worst] }, board.length);
+    return draw("groups", { groups: [...dots, ...worst], landmarks: [{ at: 1 }] }, board.length);
   };
 
   const pointRow = (row, extra) => ({ name: name(row.r), slot: slotName(row.r), label: name(row.r),
