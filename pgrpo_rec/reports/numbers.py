@@ -197,8 +197,7 @@ def undominated(first: Any, second: Any) -> np.ndarray:
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     no_worse = (x[:, None] <= x) & (y[:, None] <= y)
     better = (x[:, None] < x) | (y[:, None] < y)
-    dominated: np.ndarray = (no_worse & better).any(axis=0)
-    return ~dominated
+    return np.logical_not(np.any(no_worse & better, axis=0))
 
 
 def _groups(run: BenchmarkRun, seeds: pd.DataFrame) -> pd.DataFrame:
