@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pgrpo_rec._version import __version__
 from pgrpo_rec.cli_benchmark import STOPPED, add_benchmark
+from pgrpo_rec.cli_report import add_report
 
 BAD_INPUT = 2
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--quiet", action="store_true", help="no progress bars")
     demo.set_defaults(command=_demo)
     add_benchmark(commands, _positive)
+    add_report(commands)
     worlds = commands.add_parser("worlds", help="the simulated worlds, or the page of one")
     worlds.add_argument("name", nargs="?", metavar="NAME", help="such as EchoChamber")
     worlds.set_defaults(command=_worlds)

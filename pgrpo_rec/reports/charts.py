@@ -33,8 +33,7 @@ DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [4, 2], [3, 3, 1, 3]]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
 GREY = "var(--faint)"
 INK = "var(--ink)"
-HEIGHT = 340
-STEP = 22  # pixels a row of a dot plot
+HEIGHT = 340  # pixels; of charts in rows the page's script sets it
 
 
 def chart_specs() -> dict[str, dict[str, Any]]:
@@ -90,6 +89,7 @@ def _style() -> dict[str, Any]:
         "background": "transparent",
         "axis": axis,
         "legend": legend,
+        "axisX": {"tickCount": 6, "format": "~g"},
         "view": {"stroke": None},
         "aria": False,  # the page's caption and table say in words what is drawn
     }
@@ -112,14 +112,6 @@ def _colour(field: str = "slot") -> Any:
 
 def _sized(chart: Any) -> Any:
     return chart.properties(width="container", height=HEIGHT)
-
-
-def _in_rows(chart: Any) -> Any:
-    """Make it as high as it has rows."""
-    import altair as alt
-
-    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return chart.properties(width="container", height={"step": STEP}, autosize=fit)
 
 
 def _quantity(field: str, title: str, **scale: Any) -> dict[str, Any]:
@@ -181,17 +173,19 @@ def _names(title: str | None = None) -> Any:
 
 
 def _group_dots() -> Any:
-    """A dot a group, and the worst group's tick with its interval, a row a recommender."""
+    """Draw a dot a group, and the worst group's tick with its interval, a row a recommender."""
     import altair as alt
 
     base = alt.Chart(_rows("groups")).encode(y=_names())
-    across = alt.X(**_quantity("regret", "normalised regret", zero=True))
+    across = alt.X(**_quantity("regret", "normalised regret (dotted: a random item)", zero=True))
     worst = base.transform_filter(alt.datum.worst)
     groups = base.transform_filter(~alt.datum.worst)
     shapes = [str(number) for number in range(SLOTS)]
+    random_item = alt.Chart(_rows("landmarks")).mark_rule(color=GREY, strokeDash=[2, 2])
     symbol = alt.Shape("number:N", scale=alt.Scale(domain=shapes, range=SHAPES), legend=None)
-    return _in_rows(
+    return _sized(
         alt.layer(
+            random_item.encode(x="at:Q"),
             worst.mark_rule(color=INK, strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q"),
             worst.mark_tick(color=INK, thickness=3, size=13).encode(
                 x=across, tooltip=_tooltips("name", "what")
@@ -262,4 +256,4 @@ def _forest() -> Any:
             x=across, fill=filled, tooltip=_tooltips("name", "what")
         ),
     ]
-    return _in_rows(alt.layer(*layers))
+    return _sized(alt.layer(*layers))

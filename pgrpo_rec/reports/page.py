@@ -20,6 +20,7 @@ import pandas as pd
 
 from pgrpo_rec._version import __version__
 from pgrpo_rec.benchmark.results import BenchmarkRun
+from pgrpo_rec.reports.figures import COLOURS
 from pgrpo_rec.reports.numbers import (
     ALL_SCENARIOS,
     MEASURES,
@@ -28,6 +29,7 @@ from pgrpo_rec.reports.numbers import (
     Numbers,
     compute_numbers,
     group_name,
+    highlights,
     rivals,
 )
 from pgrpo_rec.reports.sentences import (
@@ -40,7 +42,6 @@ from pgrpo_rec.reports.sentences import (
 )
 
 EXTRA = ("altair", "jinja2", "vl_convert")
-N_PICKS = 6  # in colour at first; a reader can choose others
 TONES = {"wins": "wins", "loses": "loses", "cannot be told apart": "even"}
 
 
@@ -118,7 +119,7 @@ def _file(name: str) -> str:
 def _vega() -> str:
     import vl_convert
 
-    return vl_convert.javascript_bundle()
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _inline(script: str) -> str:
@@ -136,7 +137,8 @@ def _as_text(settings: Any) -> str:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as dictionaries, with None for what is missing."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
+    rows = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 # ---- what stands in the page as text ------------------------------------------------------------
@@ -317,13 +319,13 @@ def island(run: BenchmarkRun, numbers: Numbers) -> dict[str, Any]:
     names = _places(numbers.board["recommender"])
     groups = {s: _group_names(run, numbers, s) for s in scenarios}
     traits = numbers.board.drop_duplicates("recommender")
-    picks = _picks(numbers.board, names)
+    picks = [names[name] for name in highlights(numbers.board)]
     return {
         "scenarios": [{"name": s, "groups": groups[s]} for s in scenarios],
         "recommenders": _records(
             traits[["recommender", *TRAITS]].rename(columns={"recommender": "name"})
         ),
-        "picks": picks + [None] * (N_PICKS + 1 - len(picks)),
+        "picks": picks + [None] * (len(COLOURS) - len(picks)),
         "reference": picks[0],
         "board": _board_rows(numbers.board, scenarios, names),
         "groups": _group_rows(numbers.groups, scenarios, names, groups),
@@ -339,27 +341,6 @@ def _group_names(run: BenchmarkRun, numbers: Numbers, scenario: str) -> list[str
     """Return the names of user types 0, 1, ..., as many as answered."""
     types = run.results.loc[run.results["scenario"] == scenario, "user_type"]
     return [group_name(_about(run, scenario), g) for g in range(int(types.max()) + 1)]
-
-
-def _picks(board: pd.DataFrame, names: dict[str, int]) -> list[int]:
-    """Return whom to show in colour at first: the best of P-GRPO and the best rivals.
-
-    Best by mean rank over scenarios; half of the places are P-GRPO's, those told the true
-    groups take one place on each side.
-    """
-    rows = rivals(board)
-    ranks = rows.groupby("scenario")["regret"].rank().groupby(rows["recommender"]).mean()
-    about = rows.drop_duplicates("recommender").set_index("recommender")
-    about = about.assign(rank=ranks).sort_values("rank", kind="stable")
-    ours = about["family"] == "P-GRPO"
-    privileged = about["told"] == "true groups"
-    chosen: list[str] = []
-    for side in (ours, ~ours):
-        chosen += list(about.index[side & ~privileged][: N_PICKS // 2 - 1])
-        chosen += list(about.index[side & privileged][:1])
-    rest = [name for name in about.index if name not in chosen]
-    chosen += rest[: N_PICKS - len(chosen)]
-    return [names[str(name)] for name in chosen]
 
 
 def _rounded(table: pd.DataFrame, digits: int = 4) -> list[dict[str, Any]]:
@@ -423,8 +404,8 @@ def _curve_rows(
         ["scenario", "view", "recommender"], sort=False
     ):
         whole = curve.set_index("bin").reindex(range(n_bins))
-        of_view = rows.setdefault(str(scenarios[scenario]), {}).setdefault(str(view), {})
-        of_view[str(names[name])] = [_thousandths(whole[c]) for c in ("mean", "low", "high")]
+        of_view = rows.setdefault(str(scenarios[str(scenario)]), {}).setdefault(str(view), {})
+        of_view[str(names[str(name)])] = [_thousandths(whole[c]) for c in ("mean", "low", "high")]
     return rows
 
 
@@ -434,6 +415,6 @@ def _profile_rows(
     keys = {**{name: str(place) for name, place in scenarios.items()}, ALL_SCENARIOS: "all"}
     rows: dict[str, Any] = {}
     for (scenario, name), profile in profiles.groupby(["scenario", "recommender"], sort=False):
-        lines = rows.setdefault(keys[scenario], {})
-        lines[str(names[name])] = [_thousandths(profile[c]) for c in ("share", "low", "high")]
+        lines = rows.setdefault(keys[str(scenario)], {})
+        lines[str(names[str(name)])] = [_thousandths(profile[c]) for c in ("share", "low", "high")]
     return rows

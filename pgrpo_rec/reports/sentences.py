@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pgrpo_rec.evaluation.statistics import Interval
-from pgrpo_rec.reports.numbers import MEASURES, Numbers, rivals, told_apart
+from pgrpo_rec.reports.numbers import MEASURES, OURS, Numbers, rivals, told_apart
 
 # What is known of the visitor, from little to much. Random groups tell nothing true.
 KNOWLEDGE = {"nothing": 0, "random groups": 0, "users": 1, "true groups": 2}
-OURS = "P-GRPO"
 COLUMNS = dict(zip(MEASURES, ("regret", "worst"), strict=True))
 PLACES = dict(zip(MEASURES, ("on the mean", "on the worst group"), strict=True))
 
@@ -68,13 +67,9 @@ def leading_sentences(numbers: Numbers, scenario: str) -> list[str]:
     privileged = rows["told"] == "true groups"
     sentences = [_leader(numbers, rows[~privileged], m) for m in MEASURES if not privileged.all()]
     if privileged.any():
-        text = " ".join(_leader(numbers, rows[privileged], m) for m in MEASURES)
-        sentences.append(f"Of those told the true groups: {_lower_first(text)}")
+        said = [_leader(numbers, rows[privileged], measure) for measure in MEASURES]
+        sentences += [f"Of those told the true groups, {text}" for text in said]
     return sentences
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _leader(numbers: Numbers, rows: pd.DataFrame, measure: str) -> str:
@@ -83,7 +78,6 @@ def _leader(numbers: Numbers, rows: pd.DataFrame, measure: str) -> str:
     first = ranked.iloc[0]
     bounds = interval(first[f"{column}_low"], first[f"{column}_high"])
     head = f"{first['recommender']} leads {PLACES[measure]} with {number(first[column])} {bounds}"
-    head = _capital(head)
     if len(ranked) == 1:
         return f"{head}; it ran alone."
     second = ranked.iloc[1]["recommender"]
@@ -91,15 +85,10 @@ def _leader(numbers: Numbers, rows: pd.DataFrame, measure: str) -> str:
         gap = numbers.compare(rows["scenario"].iloc[0], measure, second, first["recommender"])
     except ValueError:
         return f"{head}; the second, {second}, shares no seeds with it."
-    said = f"{number(gap.mean, signed=True)} {interval(gap.low, gap.high, signed=True)}"
+    said = f"{number(gap.mean)} {interval(gap.low, gap.high)}"
     if told_apart(gap) and gap.mean > 0:
         return f"{head}; the second, {second}, is behind by {said}, beyond the interval."
-    return f"{head}; the second, {second}, cannot be told apart from it ({said})."
-
-
-def _capital(text: str) -> str:
-    """Begin with a capital, unless the name that comes first is written otherwise."""
-    return text[:1].upper() + text[1:] if text.startswith(("the ", "a ")) else text
+    return f"{head}; the second, {second}, cannot be told apart from it (difference {said})."
 
 
 def standings(numbers: Numbers) -> list[Standing]:
@@ -115,15 +104,18 @@ def standings(numbers: Numbers) -> list[Standing]:
             if told == "random groups" or ours.empty or theirs.empty:
                 continue
             for measure, column in COLUMNS.items():
-                best, rival = (
-                    side.loc[side[column].idxmin(), "recommender"] for side in (ours, theirs)
-                )
+                best, rival = _best(ours, column), _best(theirs, column)
                 try:
                     gap = numbers.compare(str(scenario), measure, best, rival)
                 except ValueError:
                     gap = Interval(np.nan, np.nan, np.nan)
                 found.append(Standing(str(scenario), told, str(variant), measure, best, rival, gap))
     return found
+
+
+def _best(rows: pd.DataFrame, column: str) -> str:
+    """Return who has the least."""
+    return str(rows["recommender"].iloc[int(rows[column].to_numpy().argmin())])
 
 
 def tally(rows: list[Standing]) -> str:

@@ -10,6 +10,8 @@
   const DASHES = ["", "6 3", "2 2", "8 3 2 3", "10 4", "4 2", "3 3 1 3"];
   const SHAPES = ["●", "■", "▲", "◆", "✚", "▼", "▶"];
   const MILLI = 1000;
+  const [FRAME, STEP] = [52, 22];  // pixels: axis of a chart in rows, and each row
+  const ERRORS_ONLY = 1;  // of Vega's levels; it warns of every layer that happens to be empty
   const narrow = window.matchMedia("(max-width: 40rem)").matches;
 
   const state = { scenario: 0, slots: data.picks.slice() };
@@ -48,18 +50,18 @@
     names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
   // ---- charts --------------------------------------------------------------------------------
-  const draw = async (figure, sources) => {
+  const draw = async (figure, sources, rows = null) => {
+    const height = rows === null ? specs[figure].height : FRAME + STEP * rows;
     if (!views[figure]) {
       const config = { axisY: { labelLimit: narrow ? 116 : 260 } };
-      // Errors only: Vega warns of every layer that happens to be empty.
-      const options = { actions: false, renderer: "svg", ast: true, mode: "vega-lite", config, logLevel: vega.Error };
-      views[figure] = vegaEmbed(`#chart-${figure}`, { ...specs[figure], datasets: sources }, options);
+      const options = { actions: false, renderer: "svg", ast: true, mode: "vega-lite", config, logLevel: ERRORS_ONLY };
+      views[figure] = vegaEmbed(`#chart-${figure}`, { ...specs[figure], height, datasets: sources }, options);
       await views[figure];
       return;
     }
     const { view } = await views[figure];
-    for (const [source, rows] of Object.entries(sources)) view.data(source, rows);
-    await view.resize().runAsync();
+    for (const [source, values] of Object.entries(sources)) view.data(source, values);
+    await view.height(height).resize().runAsync();
   };
 
   const LANDMARKS = [{ at: 0, label: "oracle: 0" }, { at: 1, label: "a random item: 1" }];
@@ -86,8 +88,8 @@
     const last = Object.entries(lines).map(([key, [mean]]) => [mean.at(-1), +key])
       .filter(([end]) => end !== null).sort((a, b) => a[0] - b[0]);
     const label = $('[name="view"]:checked').parentElement.textContent.trim();
-    say("curves", last.length ? `For ${label}, the lowest regret at the end of the run is ${name(last[0][1])}'s ` +
-      `(${fixed(last[0][0] / MILLI)}), the highest ${name(last.at(-1)[1])}'s (${fixed(last.at(-1)[0] / MILLI)}).` : "");
+    say("curves", last.length ? `For ${label}, the lowest regret at the end of the run: ${name(last[0][1])} ` +
+      `(${fixed(last[0][0] / MILLI)}); the highest: ${name(last.at(-1)[1])} (${fixed(last.at(-1)[0] / MILLI)}).` : "");
     return draw("curves", { curves: rows, landmarks: LANDMARKS });
   };
 
@@ -117,7 +119,7 @@
     say("groups", board.length ? `${name(board[0].r)} serves its worst group best (${fixed(board[0].worst)}). ` +
       (better ? `${better} of ${board.length} serve their worst group worse than random items would.`
         : `All ${board.length} serve their worst group better than random items would.`) : "");
-    return draw("groups", { groups: [...dots, ...worst] });
+    return draw("groups", { groups: [...dots, ...worst], landmarks: [{ at: 1 }] }, board.length);
   };
 
   const pointRow = (row, extra) => ({ name: name(row.r), slot: slotName(row.r), label: name(row.r),
@@ -184,7 +186,7 @@
     const count = (word) => pairs.filter((p) => verdict(p) === word).length;
     say("pairs", `Against ${name(reference)}: ${count("better")} better, ${count("worse")} worse, ` +
       `${count("cannot be told apart")} that cannot be told apart from it.`);
-    return draw("pairs", { pairs: rows, landmarks: [{ at: 0 }] });
+    return draw("pairs", { pairs: rows, landmarks: [{ at: 0 }] }, pairs.length);
   };
 
   const drawProfile = () => {
