@@ -199,6 +199,10 @@ CHANGES = {
     "history_decay": ({}, 1.0, 0.5),
     "batch_size": (ADAM, 32, 64),
     "n_passes": (ADAM, 10, 1),
+    "objective": (ADAM, "visits", "balanced"),
+    "cluster_part": (ADAM, "full", "none"),
+    "max_share": ({}, None, 0.4),
+    "categories": ({"max_share": 0.5}, {0: 0, 1: 1, 2: 1}, {0: 0, 1: 0, 2: 1}),
     "random_state": ({}, 0, 1),
 }
 
