@@ -53,7 +53,7 @@ def draw_pareto_front(table: pd.DataFrame, *, title: str = "", path: Path | None
         ax.annotate(
             point["objective"],
             (point["people"], point["worst"]),
-            xytext=(6, 5),
+            xytext=(6, -12) if point["dominated"] else (6, 5),
             textcoords="offset points",
             fontsize=7.5,
         )
