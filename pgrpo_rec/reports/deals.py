@@ -101,7 +101,8 @@ def draw_bubbles(
     left.set_xlabel("stretch of a person's own visits")
     left.set_ylabel("share of the catalogue seen in it")
     left.set_ylim(0)
-    left.legend(fontsize=8, frameon=False)
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0.0, 0.14))
     for place, (name, (label, mean, low, high)) in enumerate(outcomes.items()):
         right.barh(place, mean, xerr=[[mean - low], [high - mean]], color=colours[name])
         right.set_xlabel(label)
