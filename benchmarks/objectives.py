@@ -67,6 +67,9 @@ def compare(name, dials, objectives, options):
     late = parts[parts["bin"] >= 30]
     runs = fairness(late, by=UNIT).set_index(["recommender", "seed"])
     groups = group_satisfaction(late, by=UNIT)
+    sums = late.groupby(["recommender", "seed"])[["reward", "n"]].sum()
+    reward = (sums["reward"] / sums["n"]).unstack("recommender")
+    first_reward = reward[next(iter(objectives))]
     first = runs.loc[next(iter(objectives))]
     print(f"\n{name}: satisfaction, {options.seeds} seeds, 95 % intervals")
     for objective in objectives:
@@ -77,9 +80,10 @@ def compare(name, dials, objectives, options):
             gain = mine[measure] - first[measure]
             print(f"    {measure}: {shown(mine[measure])}, less the first's {shown(gain)}")
         ratio = mine["worst"].mean() / first["worst"].mean()
-        costs = [1.0 - mine[m].mean() / first[m].mean() for m in ("people", "satisfaction")]
-        print(f"    worst over the first's {ratio:.2f}", end="")
-        print(", cost to people {:.1%}, to the sum of rewards {:.1%}".format(*costs))
+        print(f"    worst over the first's {ratio:.2f}; cost of the mean reward", end=" ")
+        print(
+            "{:.1%} [{:.1%}, {:.1%}]".format(*mean_interval(1.0 - reward[objective] / first_reward))
+        )
 
 
 def floors(least, options):

@@ -53,7 +53,7 @@ def draw_pareto_front(table: pd.DataFrame, *, title: str = "", path: Path | None
         ax.annotate(
             point["objective"],
             (point["people"], point["worst"]),
-            xytext=(6, 5),
+            xytext=(6, -12) if point["dominated"] else (6, 5),
             textcoords="offset points",
             fontsize=7.5,
         )
@@ -101,7 +101,8 @@ def draw_bubbles(
     left.set_xlabel("stretch of a person's own visits")
     left.set_ylabel("share of the catalogue seen in it")
     left.set_ylim(0)
-    left.legend(fontsize=8, frameon=False)
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0.0, 0.14))
     for place, (name, (label, mean, low, high)) in enumerate(outcomes.items()):
         right.barh(place, mean, xerr=[[mean - low], [high - mean]], color=colours[name])
         right.set_xlabel(label)
