@@ -29,10 +29,10 @@ GROUPS, PERSON = "P-GRPO groups", "P-GRPO person"  # the same with only one of t
 KNOWN, RANDOM, ONE = "P-GRPO known", "P-GRPO random", "P-GRPO one group"  # no user ids
 
 COMPARISONS = (
-    Comparison("told who is here, over one group", LEARNED, ONE),
-    Comparison("learned groups alone, over one group", GROUPS, ONE),
-    Comparison("own answers alone, over one group", PERSON, ONE),
-    Comparison("groups on top of own answers", LEARNED, PERSON),
+    Comparison("told user ids, over one group", LEARNED, ONE),
+    Comparison("groups alone, over one group", GROUPS, ONE),
+    Comparison("own answers, over one group", PERSON, ONE),
+    Comparison("groups, on top of own answers", LEARNED, PERSON),
     Comparison("random groups, over one group", RANDOM, ONE),
 )
 

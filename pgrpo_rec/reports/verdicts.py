@@ -66,7 +66,7 @@ def verdicts(
         box=None,
         padding=(0, 2, 0, 0),
     )
-    table.add_column("")
+    table.add_column("", min_width=31)
     for measure in MEASURES:
         table.add_column(measure.heading, no_wrap=True)
     for what, recommender, rival in comparisons:
