@@ -264,6 +264,5 @@ def evidence_of_cluster(
         moment, square = standardised(sums, p, k, mean, std)
         total += 0.5 * (np.log(ridge).sum() - logdet)
         count += sums.heard[p, k]
-        unexplained = float(square - moment @ (inverse @ moment))
-        left += max(unexplained, 0.0)
+        left += max(float(square - moment @ (inverse @ moment)), 0.0)
     return total - 0.5 * count * np.log(left)

@@ -1,0 +1,78 @@
+"""What the natural learner decides by itself: clicks, products of features, forgetting."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.special import expit
+
+from pgrpo_rec import PGRPORecommender
+from pgrpo_rec.estimators.natural_learner import kinds_of_columns
+
+
+def taught(rounds, answer, seed=0, n=64, n_items=3, n_features=2):
+    """Return the learner after rounds of random shows; ``answer(rng, round, X, shown)``."""
+    rng = np.random.default_rng(seed)
+    recommender = PGRPORecommender(n_items, random_state=0)
+    for number in range(rounds):
+        X = rng.normal(size=(n, n_features))
+        shown = rng.integers(n_items, size=n)
+        recommender.partial_fit(
+            X,
+            answer(rng, number, X, shown),
+            actions=shown,
+            propensities=np.full(n, 1.0 / n_items),
+            clusters=np.zeros(n, dtype=int),
+        )
+    return recommender
+
+
+def clicks(rng, number, X, shown):
+    return (rng.uniform(size=len(X)) < expit(X[:, 0] * (shown - 1.0) - 1.0)).astype(float)
+
+
+def test_two_values_are_fitted_by_log_odds_and_a_third_ends_that():
+    recommender = taught(30, clicks)
+    learner = recommender._learner
+    assert learner._followed is learner._as_clicks
+    X = np.array([[2.0, 0.0], [-2.0, 0.0]])
+    told = {"clusters": np.zeros(2, dtype=int)}
+    assert_array_equal(recommender.predict(X, **told), [2, 0])
+    one = np.full(1, 1.0 / 3.0)
+    recommender.partial_fit(X[:1], [0.5], actions=[0], propensities=one, clusters=[0])
+    assert learner._followed is learner._as_they_are
+    assert learner.sums.heard.sum() == 30 * 64 + 1  # nothing of before is lost
+    assert_array_equal(recommender.predict(X, **told), [2, 0])
+
+
+@pytest.mark.parametrize("curved", [True, False])
+def test_products_of_features_are_used_where_they_are_needed(curved):
+    def answer(rng, number, X, shown):
+        value = X[:, 0] * X[:, 1] if curved else X[:, 0]
+        return 5.0 + value * (shown - 1.0) + 0.5 * rng.normal(size=len(X))
+
+    recommender = taught(34, answer)
+    assert recommender._learner.fit.beta.shape[2] == (6 if curved else 3)
+    X = np.array([[2.0, 2.0], [-2.0, 2.0]])
+    assert_array_equal(recommender.predict(X, clusters=np.zeros(2, dtype=int)), [2, 0])
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_what_was_heard_before_tastes_changed_is_dropped_and_only_then(moves):
+    def answer(rng, number, X, shown):
+        sign = -1.0 if moves and number >= 100 else 1.0
+        return sign * X[:, 0] * (shown - 1.0) + rng.normal(size=len(X))
+
+    recommender = taught(130, answer)
+    heard = recommender._learner.sums.heard.sum()
+    if moves:
+        assert heard < 64 * 60
+        X = np.array([[2.0, 0.0], [-2.0, 0.0]])
+        assert_array_equal(recommender.predict(X, clusters=np.zeros(2, dtype=int)), [0, 2])
+    else:
+        assert heard == 64 * 130
+
+
+def test_there_is_room_for_products_only_where_items_and_features_are_few():
+    assert_array_equal(kinds_of_columns(5, 3), [0, 1, 1, 2, 2, 2])
+    assert_array_equal(kinds_of_columns(5, 1), [0])
+    assert_array_equal(kinds_of_columns(1000, 9), [0, *[1] * 8])
