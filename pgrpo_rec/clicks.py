@@ -40,7 +40,8 @@ class TwoValues:
     Attributes
     ----------
     low, high : ndarray of float64, shape (P,)
-        The smallest and the largest reward of each cluster; NaN before the first.
+        The smaller and the larger reward of each cluster; NaN before the first, and once a
+        third value has come: rewards of people are kept no longer than they say something.
     hold : bool
         No cluster has shown a third value.
     """
@@ -58,8 +59,8 @@ class TwoValues:
 
     def watch(self, rewards: Floats, clusters: Ints) -> Ints:
         """Look at a batch; return the clusters whose only value so far was the higher one."""
-        turned = []
-        for p in np.unique(clusters):
+        turned: list[int] = []
+        for p in np.unique(clusters) if self.hold else ():
             values = np.unique(rewards[clusters == p])
             known = {self.low[p], self.high[p]} - {np.nan}
             values = np.union1d(values, [v for v in known if not np.isnan(v)])
@@ -67,6 +68,8 @@ class TwoValues:
             if self.low[p] == self.high[p] and values[0] < self.low[p]:
                 turned.append(p)
             self.low[p], self.high[p] = values[0], values[-1]
+        if not self.hold:
+            self.low[:], self.high[:] = np.nan, np.nan
         return np.array(turned, dtype=np.int64)
 
     def clicked(self, rewards: Floats, clusters: Ints) -> Floats:

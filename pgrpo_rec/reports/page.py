@@ -108,7 +108,6 @@ def render_page(run: BenchmarkRun, numbers: Numbers) -> str:
         number=number,
         interval=interval,
         significant=lambda value: "–" if value is None else f"{value:.3g}",
-        whole=lambda value: "–" if value is None else f"{value:.0f}",
     )
 
 
@@ -204,14 +203,23 @@ def _scenario(run: BenchmarkRun, numbers: Numbers, name: str) -> dict[str, Any]:
     names = [group_name(about, g) for g in range(len(about.get("group_names") or ()))]
     shares = about.get("group_shares") or []
     if len(shares) == len(names):
-        names = [f"{n} ({s:.0%})" for n, s in zip(names, shares, strict=True)]
-    parts = [str(about.get("description") or "").strip()]
+        pairs = zip(names, shares, strict=True)
+        names = [n if "%" in n else f"{n} ({100 * s:.0f} %)" for n, s in pairs]
+    parts = [_sentence(str(about.get("description") or ""))]
     if about.get("n_interactions"):
         parts.append(f"{_plural(int(about['n_interactions']), 'interaction')} a run.")
     if names:
         parts.append(f"Groups of people: {', '.join(names)}.")
+    left_out = about.get("left_out") or {}
+    parts += [f"Left out: {who}, because {_sentence(why)}" for who, why in left_out.items()]
     text = " ".join(part for part in parts if part)
     return {"name": name, "about": text, "sentences": leading_sentences(numbers, name)}
+
+
+def _sentence(text: str) -> str:
+    """Return a text with the full stop that it may lack."""
+    text = text.strip()
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _about(run: BenchmarkRun, scenario: str) -> dict[str, Any]:

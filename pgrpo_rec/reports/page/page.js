@@ -152,7 +152,7 @@
       what: `${row.cost.toPrecision(3)} ${unit}, regret ${fixed(row.regret)}` }));
     fillTable("cost", ["recommender", "s per 1,000 interactions", "peak memory, MiB", "regret, everyone"], board.map((row) =>
       [name(row.r), row.seconds === null ? "–" : row.seconds.toPrecision(3),
-        row.mib === null ? "–" : row.mib.toFixed(0), `${fixed(row.regret)} ${bounds(row.regret_low, row.regret_high)}`]));
+        row.mib === null ? "–" : row.mib.toPrecision(3), `${fixed(row.regret)} ${bounds(row.regret_low, row.regret_high)}`]));
     $("#axis-cost").textContent = `${title}: ${unit}`;
     say("cost", board.length ? `Cheapest is ${name(board[0].r)} (${board[0].cost.toPrecision(3)} ${unit}), dearest ` +
       `${name(board.at(-1).r)} (${board.at(-1).cost.toPrecision(3)}). Nothing cheaper has less regret than: ` +
