@@ -80,15 +80,15 @@ def choose_priors(
     if heard.size == 0:
         return priors
 
-    def evidence_of(clusters: Ints, own: Floats, common: Floats) -> float:
+    def evidence_of(own: Floats, common: Floats) -> float:
         trial = priors._replace(common=common, own=own)
-        return evidence(sums, items, clusters, mean, std, trial)
+        return evidence(sums, items, heard, mean, std, trial)
 
     priors = priors._replace(noise=noise)
-    apart = _choose_apart(priors, heard, evidence_of)
+    apart = _choose_apart(sums, items, heard, mean, std, priors)
     if heard.size == 1:
         return apart
-    together = _choose_together(priors, heard, evidence_of)
+    together = _choose_together(priors, evidence_of)
     level = measure_level(sums, fit, mean, std, priors)  # else "all items are worse than what
     gain = evidence(sums, items, heard, level, std, together)  # is shown" would be in common
     gain -= evidence(sums, items, heard, level, std, apart)
@@ -96,26 +96,24 @@ def choose_priors(
 
 
 def _choose_apart(
-    priors: Priors, heard: Ints, evidence_of: Callable[[Ints, Floats, Floats], float]
+    sums: Sums, items: Ints, heard: Ints, mean: Floats, std: Floats, priors: Priors
 ) -> Priors:
     """Give every cluster ridges of its own and nothing in common."""
-    own, common = priors.own.copy(), np.full(3, NO_COMMON_PART)
+    own = priors.own.copy()
     for p in heard:
-        alone = np.array([p])
         for column in (0, 1, 0):
-            total_p = -np.inf
+            best, chosen = -np.inf, RIDGES[0]
             for ridge in RIDGES:
-                trial = own.copy()
-                trial[p, column] = ridge
-                value = evidence_of(alone, trial, common)
-                if value > total_p:
-                    total_p, own = value, trial
-    return priors._replace(common=common, own=own)
+                own[p, column] = ridge
+                diagonal = ridge_of(own[p], priors.kinds)
+                value = evidence_alone(sums, items, p, mean[p], std[p], diagonal, priors.noise[p])
+                if value > best:
+                    best, chosen = value, ridge
+            own[p, column] = chosen
+    return priors._replace(common=np.full(3, NO_COMMON_PART), own=own)
 
 
-def _choose_together(
-    priors: Priors, heard: Ints, evidence_of: Callable[[Ints, Floats, Floats], float]
-) -> Priors:
+def _choose_together(priors: Priors, evidence_of: Callable[[Floats, Floats], float]) -> Priors:
     """Give all clusters one pair of ridges, and a common part."""
     own = np.tile(np.median(priors.own, axis=0), (priors.own.shape[0], 1))
     common = np.minimum(priors.common, own[0])
@@ -126,7 +124,7 @@ def _choose_together(
                 best, chosen = -np.inf, RIDGES[0]
                 for ridge in RIDGES:
                     part[..., column] = ridge
-                    value = evidence_of(heard, own, common)
+                    value = evidence_of(own, common)
                     if value > best:
                         best, chosen = value, ridge
                 part[..., column] = chosen
@@ -210,6 +208,28 @@ def evidence(
             told += told_by_cluster / np.sqrt(priors.noise[p])
         logdet = invert(precision, inverse)
         total += 0.5 * (np.log(common).sum() - logdet + told @ (inverse @ told))
+    return total
+
+
+@jit
+def evidence_alone(
+    sums: Sums, items: Ints, p: int, mean: float, std: float, ridge: Floats, noise: float
+) -> float:
+    """Return what `evidence` is of one cluster that has nothing in common with any other."""
+    n_columns = ridge.size
+    inverse = np.empty((n_columns, n_columns))
+    of_ridge = np.log(ridge).sum()
+    total = 0.0
+    for k in items:
+        if sums.heard[p, k] == 0.0:
+            continue
+        logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
+        moment, _ = standardised(sums, p, k, mean, std)
+        fitted = 0.0
+        for j in range(n_columns):
+            for m in range(n_columns):
+                fitted += moment[j] * inverse[j, m] * moment[m]
+        total += 0.5 * (of_ridge - logdet + fitted / noise)
     return total
 
 

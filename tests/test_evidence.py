@@ -13,6 +13,7 @@ from pgrpo_rec.evidence import (
     choose_curvature,
     choose_priors,
     evidence,
+    evidence_alone,
     evidence_of_cluster,
     measure_noise,
 )
@@ -65,6 +66,19 @@ def test_evidence_is_the_density_of_the_answers(seed, n_columns, n_clusters):
         got.append(evidence(*args, priors))
         right.append(naive_evidence(log, priors))
     assert_allclose(np.diff(got), np.diff(right), atol=1e-6 * np.abs(right).max())
+
+
+@given(SEEDS, st.integers(1, 3), st.floats(0.5, 200.0))
+@settings(deadline=None, max_examples=20)
+def test_evidence_alone_is_that_of_clusters_with_nothing_in_common(seed, n_columns, ridge):
+    log = Log(seed, 60, n_columns, 2)
+    sums, _ = fitted(log, start(2))
+    priors = start(2)._replace(own=np.full((2, 3), ridge), kinds=kinds(n_columns))
+    items, diagonal = np.arange(3), np.full(n_columns, ridge)
+    for p in range(2):
+        right = evidence(sums, items, np.array([p]), log.mean, log.std, priors)
+        got = evidence_alone(sums, items, p, log.mean[p], log.std[p], diagonal, 1.0)
+        assert_allclose(got, right, atol=1e-4)
 
 
 @pytest.mark.parametrize("effect", [0.02, 0.3, 2.0])

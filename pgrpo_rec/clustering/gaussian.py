@@ -195,7 +195,10 @@ def _empty_sums(cells: Cells, n_clusters: int) -> Sums:
 
 @jit
 def _tables(parameters: Parameters, offsets: np.ndarray) -> np.ndarray:
-    """Return the log density's constant and its factors of the two squares, (L, P, 3)."""
+    """Return the log density's constant and its factors of the two squares, (L, P, 3).
+
+    A row is a number of answers to an item; in the last row of an item stand all longer runs.
+    """
     n_clusters, n_actions = parameters.means.shape
     tables = np.zeros((offsets[-1], n_clusters, 3))
     for k in range(n_actions):
@@ -205,7 +208,8 @@ def _tables(parameters: Parameters, offsets: np.ndarray) -> np.ndarray:
             for row in range(offsets[k] + 1, offsets[k + 1]):
                 n = row - offsets[k]
                 variance = between + math.exp(log_within) / n
-                tables[row, p, 0] = -0.5 * (math.log(variance) + (n - 1) * log_within)
+                constant = -0.5 * (n * LOG_TWO_PI + math.log(n))
+                tables[row, p, 0] = constant - 0.5 * (math.log(variance) + (n - 1) * log_within)
                 tables[row, p, 1] = 0.5 / variance
                 tables[row, p, 2] = 0.5 * math.exp(-log_within)
     return tables
@@ -216,7 +220,10 @@ def _levels(
     u: int, parameters: Parameters, cells: Cells, tables: np.ndarray, levels: np.ndarray
 ) -> None:
     """Fill one user's ``levels`` (P, 3): mean and variance of b_u, log of what it lends."""
+    levels[:] = 0.0
     for p in range(levels.shape[0]):
+        if parameters.log_person[p] == -np.inf:  # nobody has a level of their own
+            continue
         precision = pull = 0.0
         for k in range(cells.counts.shape[1]):
             if cells.counts[u, k] > 0:
@@ -245,13 +252,15 @@ def _e_step(
             n = cells.counts[u, k]
             if n > 0:
                 row = min(cells.offsets[k] + n, cells.offsets[k + 1] - 1)
-                beyond = 0.5 * (n - (row - cells.offsets[k]))  # where n is longer than the table
-                constant = -0.5 * (n * LOG_TWO_PI + math.log(n))
                 for p in range(log_shares.size):
                     square = (cells.mean[u, k] - parameters.means[p, k]) ** 2
                     distance = tables[row, p, 1] * square + tables[row, p, 2] * cells.m2[u, k]
-                    inside = beyond * parameters.log_within[p, k]
-                    resp[u, p] += constant + tables[row, p, 0] - distance - inside
+                    resp[u, p] += tables[row, p, 0] - distance
+                longer = n - (row - cells.offsets[k])
+                if longer > 0:
+                    beyond = longer * LOG_TWO_PI + math.log(n / (n - longer))
+                    for p in range(log_shares.size):
+                        resp[u, p] -= 0.5 * (beyond + longer * parameters.log_within[p, k])
         loglik += softmax_row(resp, u)
         _add_user(u, parameters.means, levels, cells, resp, sums)
     return loglik
@@ -274,8 +283,10 @@ def _add_user(
                 sums.weight[row, p] += resp[u, p]
                 sums.first[row, p] += resp[u, p] * deviation
                 sums.second[row, p] += resp[u, p] * (deviation**2 + levels[p, 1])
-                sums.within[k, p, 0] += resp[u, p] * cells.m2[u, k]
-                sums.within[k, p, 1] += resp[u, p] * (n - 1)
+            if n > 1:  # one answer says nothing of how a person's answers differ
+                for p in range(resp.shape[1]):
+                    sums.within[k, p, 0] += resp[u, p] * cells.m2[u, k]
+                    sums.within[k, p, 1] += resp[u, p] * (n - 1)
 
 
 @jit
