@@ -21,7 +21,7 @@ from pgrpo_rec.datasets import RatingsTable, load_sample_ratings, read_ratings
 N_LANES = 64  # visits a round
 N_ROUNDS = 1000
 GROUPS = ("majority (70 %)", "minority (20 %)", "minority (10 %)")
-MAX_USERS = 2500  # of a ratings table, drawn anew for each seed
+MAX_USERS = 1000  # of a ratings table, drawn anew for each seed
 MAX_ITEMS = 100  # the most rated
 MIN_RATINGS = 16  # of these items, so that there is something to choose from
 MANY = 1000  # if so many people rated all items, the others, who chose what to rate, are left out
