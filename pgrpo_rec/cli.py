@@ -46,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--interactions",
         type=_positive,
-        default=20_000,
+        default=12_800,
         metavar="N",
-        help="answers; default: 20000",
+        help="answers; default: 12800",
     )
     demo.add_argument(
         "--jobs", type=int, default=-1, metavar="N", help="processes; default: all cores"

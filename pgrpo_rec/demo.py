@@ -25,12 +25,11 @@ from pgrpo_rec.reports import draw_learning_curves, leaderboard
 from pgrpo_rec.reports.verdicts import Comparison, verdicts
 
 LEARNED = "P-GRPO learned"  # told user ids: learns groups, and follows each person in them
-GROUPS, PERSON = "P-GRPO groups", "P-GRPO person"  # the same with only one of the two
+PERSON = "P-GRPO person"  # the same in one group: only follows each person
 KNOWN, RANDOM, ONE = "P-GRPO known", "P-GRPO random", "P-GRPO one group"  # no user ids
 
 COMPARISONS = (
     Comparison("told user ids, over one group", LEARNED, ONE),
-    Comparison("groups alone, over one group", GROUPS, ONE),
     Comparison("own answers, over one group", PERSON, ONE),
     Comparison("groups, on top of own answers", LEARNED, PERSON),
     Comparison("random groups, over one group", RANDOM, ONE),
@@ -62,18 +61,17 @@ class DemoPlan:
 def recommenders(env: VectorEnv | Env) -> list[Recommender]:
     """Return who competes in a world.
 
-    Known groups only where there are any; groups apart from the person only where a person
-    can be shown the same item again.
+    Known groups only where there are any; the person without groups only where a person can be
+    shown the same item again.
     """
     world: Any = env.unwrapped
     n = int(world.n_items)
     grpo = {"advantage": "grpo", "group_size": 4, "solver": "adam"}
     left_out = set() if len(np.unique(world.user_types)) > 1 else {KNOWN, RANDOM}
     if getattr(world.scenario, "in_turn", None) is not None:
-        left_out |= {GROUPS, PERSON}
+        left_out |= {PERSON}
     everyone = [
         Recommender(LEARNED, _maker(PGRPORecommender, n), "users"),
-        Recommender(GROUPS, _maker(PGRPORecommender, n, user_adaptation=False), "users"),
         Recommender(PERSON, _maker(PGRPORecommender, n, n_clusters=1), "users"),
         Recommender(KNOWN, _maker(PGRPORecommender, n), "true groups"),
         Recommender(RANDOM, _maker(PGRPORecommender, n), "random groups"),
@@ -223,7 +221,7 @@ def report(
         console.print(verdicts(parts, scenario.name, COMPARISONS), highlight=False)
     figure = folder / "learning_curves.png"
     draw_learning_curves(
-        curves[~curves["recommender"].isin([GROUPS, PERSON, "epsilon-greedy"])],
+        curves[~curves["recommender"].isin([PERSON, "epsilon-greedy"])],
         group_names={scenario.name: scenario.group_names for scenario in scenarios},
         highlight=(LEARNED, KNOWN, "Thompson sampling", "LinTS"),
         path=figure,

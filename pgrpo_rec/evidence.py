@@ -20,6 +20,7 @@ ridge is chosen on a grid while the others hold, by turns, then the noise is mea
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,10 @@ from pgrpo_rec.natural import (
     first_columns,
     invert,
     pass_on,
+    quadratic,
     residual_square,
     ridge_of,
+    ridged,
     standardised,
 )
 
@@ -80,15 +83,11 @@ def choose_priors(
     if heard.size == 0:
         return priors
 
-    def evidence_of(own: Floats, common: Floats) -> float:
-        trial = priors._replace(common=common, own=own)
-        return evidence(sums, items, heard, mean, std, trial)
-
     priors = priors._replace(noise=noise)
     apart = _choose_apart(sums, items, heard, mean, std, priors)
     if heard.size == 1:
         return apart
-    together = _choose_together(priors, evidence_of)
+    together = _choose_together(sums, items, heard, mean, std, priors)
     level = measure_level(sums, fit, mean, std, priors)  # else "all items are worse than what
     gain = evidence(sums, items, heard, level, std, together)  # is shown" would be in common
     gain -= evidence(sums, items, heard, level, std, apart)
@@ -101,34 +100,50 @@ def _choose_apart(
     """Give every cluster ridges of its own and nothing in common."""
     own = priors.own.copy()
     for p in heard:
-        for column in (0, 1, 0):
-            best, chosen = -np.inf, RIDGES[0]
-            for ridge in RIDGES:
-                own[p, column] = ridge
-                diagonal = ridge_of(own[p], priors.kinds)
-                value = evidence_alone(sums, items, p, mean[p], std[p], diagonal, priors.noise[p])
-                if value > best:
-                    best, chosen = value, ridge
-            own[p, column] = chosen
+
+        def of_cluster(p: int = p) -> float:
+            ridge = ridge_of(own[p], priors.kinds)
+            return evidence_alone(sums, items, p, mean[p], std[p], ridge, priors.noise[p])
+
+        for _ in range(N_TURNS):
+            if not _climb(own[p], of_cluster):
+                break
     return priors._replace(common=np.full(3, NO_COMMON_PART), own=own)
 
 
-def _choose_together(priors: Priors, evidence_of: Callable[[Floats, Floats], float]) -> Priors:
+def _choose_together(
+    sums: Sums, items: Ints, heard: Ints, mean: Floats, std: Floats, priors: Priors
+) -> Priors:
     """Give all clusters one pair of ridges, and a common part."""
     own = np.tile(np.median(priors.own, axis=0), (priors.own.shape[0], 1))
     common = np.minimum(priors.common, own[0])
     own[:, 2], common[2] = priors.own[:, 2], NO_COMMON_PART  # see `choose_curvature`
+    trial = priors._replace(common=common, own=own)
+
+    def of_own() -> float:
+        return evidence(sums, items, heard, mean, std, trial)
+
     for _ in range(N_TURNS):
-        for part in (own, common):
-            for column in (0, 1):
-                best, chosen = -np.inf, RIDGES[0]
-                for ridge in RIDGES:
-                    part[..., column] = ridge
-                    value = evidence_of(own, common)
-                    if value > best:
-                        best, chosen = value, ridge
-                part[..., column] = chosen
-    return priors._replace(common=common, own=own)
+        moved = _climb(own, of_own)
+        _, precision, told = heard_from(sums, items, heard, mean, std, trial)
+        moved |= _climb(common, partial(evidence_of_common, precision, told, trial))
+        if not moved:
+            break
+    return trial
+
+
+def _climb(ridges: Floats, value_of: Callable[[], float]) -> bool:
+    """Set the ridge of the constant, then that of the slopes, to the best; say if any moved."""
+    before = ridges.copy()
+    for column in (0, 1):
+        best, chosen = -np.inf, RIDGES[0]
+        for ridge in RIDGES:
+            ridges[..., column] = ridge
+            value = value_of()
+            if value > best:
+                best, chosen = value, ridge
+        ridges[..., column] = chosen
+    return not np.array_equal(before, ridges)
 
 
 def measure_noise(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Priors) -> Floats:
@@ -152,14 +167,12 @@ def measure_level(sums: Sums, fit: Fit, mean: Floats, std: Floats, priors: Prior
 
 @jit
 def _level(sums: Sums, fit: Fit, p: int, mean: float, std: float, ridge: Floats) -> float:
-    precision, told = 1e-9, 0.0
+    precision, told = np.zeros((ridge.size, ridge.size)), np.zeros(ridge.size)
     for k in range(sums.heard.shape[1]):
         if sums.heard[p, k] > 0.0:
             moment, _ = standardised(sums, p, k, mean, std)
-            of_item, told_by_item = pass_on(fit.inverse[p, k], ridge, moment)
-            precision += of_item[0, 0]
-            told += told_by_item[0]
-    return told / precision
+            pass_on(fit.inverse[p, k], ridge, moment, precision, told, 1.0)
+    return told[0] / (precision[0, 0] + 1e-9)
 
 
 @jit
@@ -169,7 +182,10 @@ def _residuals(sums: Sums, fit: Fit, p: int, mean: float, std: float) -> tuple[f
         if sums.heard[p, k] > 0.0:
             moment, square = standardised(sums, p, k, mean, std)
             residual += residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])
-            freedom += sums.heard[p, k] - (fit.inverse[p, k] * sums.gram[p, k]).sum()
+            freedom += sums.heard[p, k]
+            for j in range(moment.size):
+                for m in range(moment.size):
+                    freedom -= fit.inverse[p, k, j, m] * sums.gram[p, k, j, m]
     return residual, freedom
 
 
@@ -188,26 +204,63 @@ def evidence(
         ``std`` of the clusters above 0.
     priors : Priors
     """
+    of_clusters, precision, told = heard_from(sums, items, clusters, mean, std, priors)
+    return of_clusters + evidence_of_common(precision, told, priors)
+
+
+@jit
+def heard_from(
+    sums: Sums, items: Ints, clusters: Ints, mean: Floats, std: Floats, priors: Priors
+) -> tuple[float, Floats, Floats]:
+    """Return the clusters' part of the evidence, which knows nothing of the common ridges.
+
+    Parameters are those of `evidence`.
+
+    Returns
+    -------
+    tuple of float, and what the clusters tell of each item's common part: precision, shape
+    (items, D, D), and told, shape (items, D)
+    """
     n_columns = sums.moment.shape[2]
-    common = ridge_of(priors.common, priors.kinds)
     inverse = np.empty((n_columns, n_columns))
+    precision = np.zeros((items.size, n_columns, n_columns))
+    told = np.zeros((items.size, n_columns))
     total = 0.0
-    for k in items:
-        precision = np.diag(common)
-        told = np.zeros(n_columns)
-        for p in clusters:
+    for p in clusters:
+        ridge = ridge_of(priors.own[p], priors.kinds)
+        of_ridge = sum_of_logs(ridge)
+        for i in range(items.size):
+            k = items[i]
             if sums.heard[p, k] == 0.0:
                 continue
-            ridge = ridge_of(priors.own[p], priors.kinds)
-            logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
+            logdet = invert(ridged(sums.gram[p, k], ridge), inverse)
             moment, _ = standardised(sums, p, k, mean[p], std[p])
-            fitted = moment @ (inverse @ moment) / priors.noise[p]
-            total += 0.5 * (np.log(ridge).sum() - logdet + fitted)
-            of_cluster, told_by_cluster = pass_on(inverse, ridge, moment)
-            precision += of_cluster
-            told += told_by_cluster / np.sqrt(priors.noise[p])
-        logdet = invert(precision, inverse)
-        total += 0.5 * (np.log(common).sum() - logdet + told @ (inverse @ told))
+            fitted = quadratic(inverse, moment) / priors.noise[p]
+            total += 0.5 * (of_ridge - logdet + fitted)
+            unit = np.sqrt(priors.noise[p])
+            pass_on(inverse, ridge, moment, precision[i], told[i], unit)
+    return total, precision, told
+
+
+@jit
+def evidence_of_common(precision: Floats, told: Floats, priors: Priors) -> float:
+    """Return the common part's evidence, from what `heard_from` returns."""
+    ridge = ridge_of(priors.common, priors.kinds)
+    inverse = np.empty((ridge.size, ridge.size))
+    of_ridge = sum_of_logs(ridge)
+    total = 0.0
+    for i in range(told.shape[0]):
+        logdet = invert(ridged(precision[i], ridge), inverse)
+        total += 0.5 * (of_ridge - logdet + quadratic(inverse, told[i]))
+    return total
+
+
+@jit
+def sum_of_logs(values: Floats) -> float:
+    """Return the sum of the logarithms."""
+    total = 0.0
+    for value in values:
+        total += np.log(value)
     return total
 
 
@@ -216,20 +269,15 @@ def evidence_alone(
     sums: Sums, items: Ints, p: int, mean: float, std: float, ridge: Floats, noise: float
 ) -> float:
     """Return what `evidence` is of one cluster that has nothing in common with any other."""
-    n_columns = ridge.size
-    inverse = np.empty((n_columns, n_columns))
-    of_ridge = np.log(ridge).sum()
+    inverse = np.empty((ridge.size, ridge.size))
+    of_ridge = sum_of_logs(ridge)
     total = 0.0
     for k in items:
         if sums.heard[p, k] == 0.0:
             continue
-        logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
+        logdet = invert(ridged(sums.gram[p, k], ridge), inverse)
         moment, _ = standardised(sums, p, k, mean, std)
-        fitted = 0.0
-        for j in range(n_columns):
-            for m in range(n_columns):
-                fitted += moment[j] * inverse[j, m] * moment[m]
-        total += 0.5 * (of_ridge - logdet + fitted / noise)
+        total += 0.5 * (of_ridge - logdet + quadratic(inverse, moment) / noise)
     return total
 
 
@@ -278,11 +326,12 @@ def evidence_of_cluster(
     With 1 / s^2 ~ Gamma(1/2, 1/2): one answer's worth of noise 1 is known before.
     """
     inverse = np.empty((ridge.size, ridge.size))
+    of_ridge = sum_of_logs(ridge)
     total, count, left = 0.0, 1.0, 1.0
     for k in items:
-        logdet = invert(sums.gram[p, k] + np.diag(ridge), inverse)
+        logdet = invert(ridged(sums.gram[p, k], ridge), inverse)
         moment, square = standardised(sums, p, k, mean, std)
-        total += 0.5 * (np.log(ridge).sum() - logdet)
+        total += 0.5 * (of_ridge - logdet)
         count += sums.heard[p, k]
-        left += max(float(square - moment @ (inverse @ moment)), 0.0)
+        left += max(square - quadratic(inverse, moment), 0.0)
     return total - 0.5 * count * np.log(left)

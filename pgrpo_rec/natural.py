@@ -111,16 +111,29 @@ def empty_fit(n_clusters: int, n_items: int, n_columns: int) -> Fit:
 
 
 @jit
-def add_answers(sums: Sums, z: Floats, clusters: Ints, actions: Ints, rewards: Floats) -> None:
-    """Fold n answers into the sums."""
+def add_answers(
+    sums: Sums, z: Floats, clusters: Ints, actions: Ints, rewards: Floats, weights: Floats
+) -> None:
+    """Fold n answers into the sums, each as often as its weight says."""
     for i in range(rewards.size):
-        p, k, r = clusters[i], actions[i], rewards[i]
-        sums.heard[p, k] += 1.0
-        sums.square[p, k] += r * r
+        p, k, r, w = clusters[i], actions[i], rewards[i], weights[i]
+        sums.heard[p, k] += w
+        sums.square[p, k] += w * r * r
         for j in range(z.shape[1]):
-            sums.moment[p, k, j] += z[i, j] * r
+            weighted = w * z[i, j]
+            sums.moment[p, k, j] += weighted * r
             for m in range(z.shape[1]):
-                sums.gram[p, k, j, m] += z[i, j] * z[i, m]
+                sums.gram[p, k, j, m] += weighted * z[i, m]
+
+
+@jit
+def weights_left(clusters: Ints, n_clusters: int, kept: float) -> Floats:
+    """Return how much of each answer is left, when each visit leaves ``kept`` of a cluster's."""
+    left, weights = np.ones(n_clusters), np.empty(clusters.size)
+    for i in range(clusters.size - 1, -1, -1):
+        weights[i] = left[clusters[i]]
+        left[clusters[i]] *= kept
+    return weights
 
 
 @jit
@@ -154,8 +167,30 @@ def invert(matrix: Floats, inverse: Floats) -> float:
             for k in range(i + 1, n):
                 total -= lower[k, i] * x[k]
             x[i] = total / lower[i, i]
-        inverse[:, column] = x
+            inverse[i, column] = x[i]
     return logdet
+
+
+@jit
+def ridged(gram: Floats, ridge: Floats) -> Floats:
+    """Return the first rows and columns of ``gram``, as many as there are ridges, plus these."""
+    n = ridge.size
+    total = np.empty((n, n))
+    for j in range(n):
+        for m in range(n):
+            total[j, m] = gram[j, m]
+        total[j, j] += ridge[j]
+    return total
+
+
+@jit
+def quadratic(matrix: Floats, vector: Floats) -> float:
+    """Return ``vector @ matrix @ vector``."""
+    total = 0.0
+    for j in range(vector.size):
+        for m in range(vector.size):
+            total += vector[j] * matrix[j, m] * vector[m]
+    return total
 
 
 @jit
@@ -164,13 +199,11 @@ def invert_ridged(gram: Floats, ridge: Floats, inverse: Floats) -> None:
     n = ridge.size
     while n > 1 and ridge[n - 1] >= INFINITE:
         n -= 1
-    if n == ridge.size:
-        invert(gram + np.diag(ridge), inverse)
-        return
-    inner = np.empty((n, n))
-    invert(gram[:n, :n] + np.diag(ridge[:n]), inner)
-    inverse[:] = np.diag(1.0 / ridge)
-    inverse[:n, :n] = inner
+    invert(ridged(gram, ridge[:n]), inverse)
+    for j in range(n, ridge.size):
+        inverse[j] = 0.0
+        inverse[:, j] = 0.0
+        inverse[j, j] = 1.0 / ridge[j]
 
 
 @jit
@@ -185,7 +218,9 @@ def ridge_of(values: Floats, kinds: Ints) -> Floats:
 @jit
 def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[Floats, float]:
     """Return moment and square of one item's advantages."""
-    moment = (sums.moment[p, k] - mean * sums.gram[p, k, 0]) / std
+    moment = np.empty(sums.moment.shape[2])
+    for j in range(moment.size):
+        moment[j] = (sums.moment[p, k, j] - mean * sums.gram[p, k, 0, j]) / std
     raw = sums.square[p, k] - 2.0 * mean * sums.moment[p, k, 0]
     raw += mean * mean * sums.gram[p, k, 0, 0]
     return moment, max(raw, 0.0) / (std * std)
@@ -203,17 +238,25 @@ def residual_square(gram: Floats, moment: Floats, square: float, beta: Floats) -
 
 
 @jit
-def pass_on(inverse: Floats, ridge: Floats, moment: Floats) -> tuple[Floats, Floats]:
-    """Return what a cluster tells of the common part: precision ``R - R W R`` and ``R W m``."""
+def pass_on(
+    inverse: Floats, ridge: Floats, moment: Floats, precision: Floats, told: Floats, unit: float
+) -> None:
+    """Add what a cluster tells of the common part: precision ``R - R W R``, and ``R W m / unit``.
+
+    Parameters
+    ----------
+    inverse, ridge, moment : ndarray of float64, shapes (D, D), (D,) and (D,)
+        W, the diagonal of R, and m.
+    precision, told : ndarray of float64, shapes (D, D) and (D,)
+        Added to.
+    unit : float
+    """
     n = ridge.size
-    precision = np.empty((n, n))
-    told = np.zeros(n)
     for j in range(n):
         for m in range(n):
-            precision[j, m] = -ridge[j] * inverse[j, m] * ridge[m]
-            told[j] += ridge[j] * inverse[j, m] * moment[m]
+            precision[j, m] -= ridge[j] * inverse[j, m] * ridge[m]
+            told[j] += ridge[j] * inverse[j, m] * moment[m] / unit
         precision[j, j] += ridge[j]
-    return precision, told
 
 
 @jit
@@ -235,54 +278,80 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
     """
     n_clusters, n_items, n_columns = sums.moment.shape
     common_ridge = ridge_of(priors.common, priors.kinds)
-    apart = priors.common.min() >= INFINITE
+    apart = priors.common[0] >= INFINITE and priors.common[1] >= INFINITE
     precision = np.empty((n_columns, n_columns))
+    told = np.empty(n_columns)
     for k in range(n_items):
         any_stale = False
-        told = np.zeros(n_columns)
-        precision[:] = np.diag(common_ridge)
+        precision[:] = 0.0
+        told[:] = 0.0
         for p in range(n_clusters):
             ridge = ridge_of(priors.own[p], priors.kinds)
             if stale[p, k]:
                 any_stale = True
                 invert_ridged(sums.gram[p, k], ridge, fit.inverse[p, k])
-            scale = std[p] if std[p] > 0.0 else 1.0
             if apart:
                 continue
-            fit.beta[p, k], _ = standardised(sums, p, k, mean[p], scale)
-            of_cluster, told_by_cluster = pass_on(fit.inverse[p, k], ridge, fit.beta[p, k])
-            precision += of_cluster
-            told += told_by_cluster
-        if apart:
-            fit.common_inverse[k] = np.diag(1.0 / common_ridge)
-            fit.common[k] = 0.0
-        else:
-            if any_stale:
-                invert_ridged(
-                    precision - np.diag(common_ridge), common_ridge, fit.common_inverse[k]
-                )
-            fit.common[k] = fit.common_inverse[k] @ told
+            scale = std[p] if std[p] > 0.0 else 1.0
+            moment, _ = standardised(sums, p, k, mean[p], scale)
+            pass_on(fit.inverse[p, k], ridge, moment, precision, told, 1.0)
+        if any_stale:
+            invert_ridged(precision, common_ridge, fit.common_inverse[k])
+        for j in range(n_columns):
+            fit.common[k, j] = 0.0
+            for m in range(n_columns):
+                fit.common[k, j] += fit.common_inverse[k, j, m] * told[m]
         for p in range(n_clusters):
-            _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale)
+            _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale, apart)
 
 
 @jit
 def _finish(
-    fit: Fit, sums: Sums, p: int, k: int, mean: float, std: float, priors: Priors, stale: bool
+    fit: Fit,
+    sums: Sums,
+    p: int,
+    k: int,
+    mean: float,
+    std: float,
+    priors: Priors,
+    stale: bool,
+    apart: bool,
 ) -> None:
     """Turn moments into coefficients, once the common part is known."""
     ridge = ridge_of(priors.own[p], priors.kinds)
-    inverse = fit.inverse[p, k]
+    inverse, n = fit.inverse[p, k], ridge.size
     moment, square = standardised(sums, p, k, mean, std if std > 0.0 else 1.0)
-    fit.beta[p, k] = inverse @ (moment + ridge * fit.common[k])
-    if stale and priors.common.min() >= INFINITE:
-        fit.covariance[p, k] = inverse
-    elif stale:
-        pull = inverse * ridge
-        fit.covariance[p, k] = inverse + pull @ fit.common_inverse[k] @ pull.T
+    for j in range(n):
+        fit.beta[p, k, j] = 0.0
+        for m in range(n):
+            fit.beta[p, k, j] += inverse[j, m] * (moment[m] + ridge[m] * fit.common[k, m])
+    if stale:
+        for j in range(n):
+            for m in range(n):
+                fit.covariance[p, k, j, m] = inverse[j, m]
+    if stale and not apart:
+        _add_common_doubt(fit.covariance[p, k], inverse, ridge, fit.common_inverse[k])
     residual = residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])
     total = residual + NOISE_PRIOR * priors.noise[p]
     fit.noise[p, k] = total / (sums.heard[p, k] + NOISE_PRIOR)
+
+
+@jit
+def _add_common_doubt(
+    covariance: Floats, inverse: Floats, ridge: Floats, common_inverse: Floats
+) -> None:
+    """Add ``W R C R W``: what is not known of the common part."""
+    n = ridge.size
+    pulled = np.zeros((n, n))  # W R C
+    for j in range(n):
+        for i in range(n):
+            weight = inverse[j, i] * ridge[i]
+            for m in range(n):
+                pulled[j, m] += weight * common_inverse[i, m]
+    for j in range(n):
+        for m in range(n):
+            for i in range(n):
+                covariance[j, m] += pulled[j, i] * ridge[i] * inverse[i, m]
 
 
 @jit

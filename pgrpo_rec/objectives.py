@@ -115,8 +115,9 @@ def surrogate(
         for k in range(n_items):
             for j in range(n_features):
                 gradient[1 + p, k, j] += share * row[k] * z[j]
-    for p in range(1, weights.shape[0]):
-        gradient[0] += gradient[p]
+    for p, k, j in np.ndindex(weights.shape):
+        if p > 0:
+            gradient[0, k, j] += gradient[p, k, j]
     return Diagnostics(objective, kl_sum, entropy_sum, clipped), gradient
 
 

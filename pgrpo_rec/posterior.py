@@ -61,7 +61,8 @@ def probability_of_best(means: Floats, stds: Floats, available: Bools) -> Floats
     >>> probability_of_best(np.zeros((1, 4)), np.ones((1, 4)), np.ones((1, 4), bool)).round(6)
     array([[0.25, 0.25, 0.25, 0.25]])
     """
-    return _probability_of_best(means, stds, available, _NODES, _WEIGHTS)
+    plain = np.require(available, requirements=("C", "W"))  # of a view it would be compiled again
+    return _probability_of_best(means, stds, plain, _NODES, _WEIGHTS)
 
 
 @jit
@@ -102,7 +103,9 @@ def _probability_of_best(
                 result[i, rivals[j]] += inner(hazard[j], product)
             start = end
             width *= NEXT_PANEL
-        result[i] /= result[i].sum()
+        total = result[i].sum()
+        for k in range(means.shape[1]):
+            result[i, k] /= total
     return result
 
 

@@ -56,7 +56,7 @@ def test_a_run_says_what_it_does_and_what_came_out(done):
     for text in ("2 seeds", "600 answers", "oracle", "P-GRPO learned", "Thompson sampling", "±"):
         assert text in printed
     assert "generated" in printed  # the sample is no real data, and it says so
-    assert "groups alone, over one group" in printed
+    assert "groups, on top of own answers" in printed
     assert str(folder / "demo") in printed.replace("\n", "")
 
 

@@ -3,7 +3,6 @@ import pytest
 
 from pgrpo_rec.datasets import RatingsError
 from pgrpo_rec.demo import (
-    GROUPS,
     KNOWN,
     LEARNED,
     ONE,
@@ -117,10 +116,10 @@ def test_two_worlds_simulated_and_real(tmp_path):
 def test_known_groups_compete_only_where_there_are_several(tmp_path):
     simulated, of_one_group = plan_scenarios(DemoPlan(str(write_table(tmp_path)), 1, 64))
     names = [c.name for c in recommenders(simulated.make(0))]
-    assert names[:6] == [LEARNED, GROUPS, PERSON, KNOWN, RANDOM, ONE]
+    assert names[:5] == [LEARNED, PERSON, KNOWN, RANDOM, ONE]
     assert len(set(names)) == len(names)
     fewer = {c.name for c in recommenders(of_one_group.make(0))}
-    assert set(names) - fewer == {GROUPS, PERSON, KNOWN, RANDOM}  # nothing is asked twice there
+    assert set(names) - fewer == {PERSON, KNOWN, RANDOM}  # nothing is asked twice there
 
 
 def test_every_recommender_can_serve_its_world():

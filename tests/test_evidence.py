@@ -29,7 +29,7 @@ def start(n_clusters):
 
 def fitted(log, priors):
     sums, fit = empty_sums(*log.shape), empty_fit(*log.shape)
-    add_answers(sums, log.z, log.clusters, log.actions, log.rewards)
+    add_answers(sums, log.z, log.clusters, log.actions, log.rewards, np.ones(log.rewards.size))
     stale = np.ones(sums.heard.shape, dtype=bool)
     priors = priors._replace(kinds=kinds(log.shape[2]))
     refresh(fit, sums, stale, log.mean, log.std, priors)
@@ -160,7 +160,7 @@ def curved_log(seed, bend, n=900):
 def test_products_are_used_where_values_are_curved_and_nowhere_else(seed, bend):
     log = curved_log(seed, bend)
     sums = empty_sums(*log.shape)
-    add_answers(sums, log.z, log.clusters, log.actions, log.rewards)
+    add_answers(sums, log.z, log.clusters, log.actions, log.rewards, np.ones(log.rewards.size))
     priors = start(1)._replace(kinds=np.array([0, 1, 2]))
     got = choose_curvature(sums, log.mean, log.std, priors)
     assert (got[0] < NO_PRODUCTS) == (bend > 0.0)

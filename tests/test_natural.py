@@ -6,6 +6,7 @@ from naive_natural import Log, kinds, posterior
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.estimators.book import Book
 from pgrpo_rec.natural import (
     INFINITE,
     NOISE_PRIOR,
@@ -36,7 +37,7 @@ ALONE = PRIORS._replace(own=PRIORS.own[:1], noise=PRIORS.noise[:1])
 
 def sums_of(log):
     sums = empty_sums(*log.shape)
-    add_answers(sums, log.z, log.clusters, log.actions, log.rewards)
+    add_answers(sums, log.z, log.clusters, log.actions, log.rewards, np.ones(log.rewards.size))
     return sums
 
 
@@ -91,9 +92,10 @@ def test_fit_of_the_first_columns_is_that_of_answers_without_the_others():
 
 def test_what_a_cluster_tells_of_the_common_part():
     inverse, ridge = np.array([[0.5, 0.1], [0.1, 0.2]]), np.diag([1.0, 3.0])
-    precision, told = pass_on(inverse, np.diag(ridge).copy(), np.array([2.0, -1.0]))
-    assert_allclose(precision, ridge - ridge @ inverse @ ridge)
-    assert_allclose(told, ridge @ inverse @ [2.0, -1.0])
+    precision, told = np.eye(2), np.ones(2)
+    pass_on(inverse, np.diag(ridge).copy(), np.array([2.0, -1.0]), precision, told, 4.0)
+    assert_allclose(precision, np.eye(2) + ridge - ridge @ inverse @ ridge)
+    assert_allclose(told, 1.0 + ridge @ inverse @ [2.0, -1.0] / 4.0)
 
 
 @given(SEEDS, st.integers(1, 4), st.integers(0, 60))
@@ -143,12 +145,27 @@ def test_posterior_is_that_of_the_joint_model(seed, n_columns):
             assert_allclose(fit.noise[p, k], right, rtol=1e-6)
 
 
+@given(SEEDS, st.floats(0.5, 1.0))
+@settings(deadline=None, max_examples=20)
+def test_a_batch_fades_as_its_answers_do_one_by_one(seed, kept):
+    log = Log(seed)
+    one_by_one, at_once = (Book(log.shape[1], log.shape[2]) for _ in range(2))
+    for book in (one_by_one, at_once):
+        book.follow(log.shape[0], keep=False)
+    columns = log.z, log.clusters, log.actions, log.rewards
+    for i in range(log.rewards.size):
+        one_by_one.add_fading(*(column[i : i + 1] for column in columns), kept)
+    at_once.add_fading(*columns, kept)
+    for a, b in zip(one_by_one.sums, at_once.sums, strict=True):
+        assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
 def test_a_small_cluster_borrows_and_a_large_one_speaks_for_itself():
     """Cluster 1 has heard nothing of item 0: it takes over what cluster 0 says, less surely."""
     log = Log(0, 3000, 2)
     keep = ~((log.clusters == 1) & (log.actions == 0))
     sums = empty_sums(*log.shape)
-    columns = log.z, log.clusters, log.actions, log.rewards
+    columns = log.z, log.clusters, log.actions, log.rewards, np.ones(keep.size)
     add_answers(sums, *(column[keep] for column in columns))
     close = Priors(np.full(3, 0.01), np.full((2, 3), 50.0), np.ones(2), kinds(2))
     fit = fitted(log, close, sums)
@@ -218,7 +235,7 @@ def test_values_read_for_a_visit(seed, n_columns):
 
 @jit
 def all_from_a_kernel(sums, fit, z, clusters, actions, rewards, mean, std, priors):
-    add_answers(sums, z, clusters, actions, rewards)
+    add_answers(sums, z, clusters, actions, rewards, np.ones(rewards.size))
     refresh(fit, sums, sums.heard >= 0.0, mean, std, priors)
     return read_values(fit, z, clusters)
 

@@ -252,7 +252,8 @@ def _spawn_visits(world, lanes, keys, episodes, users, z):
     n_dims = z.shape[1]
     for i in lanes:
         if world.context == 0:
-            z[i] = world.tastes[users[i]]
+            for j in range(n_dims):
+                z[i, j] = world.tastes[users[i], j]
         elif n_dims > 0:
             shift = world.shift[world.user_types[users[i]]]
             z[i, 0] = 1.0

@@ -27,6 +27,7 @@ N_BINS = 40  # points of a learning curve
 SUMS = ["reward", "regret", "span"]
 UNIT = ["scenario", "recommender", "seed"]
 _WARM_UP = 2  # rounds
+_WARM_UP_PAST = 2_000  # answers of a past: enough to look for groups once
 _warm: set[tuple[str, str]] = set()  # scenario and recommender whose code this process has compiled
 
 
@@ -163,10 +164,11 @@ def _serve(unit: Unit, n_interactions: int | None) -> tuple[pd.DataFrame, Meter]
     scenario, recommender, seed = unit
     env = scenario.make(seed)
     meter = Meter(recommender.build(env, seed))
+    past = getattr(env.unwrapped, "past", None)
     if n_interactions is None:
         n_interactions = min(scenario.n_interactions, _WARM_UP * getattr(env, "num_envs", 1))
+        past = None if past is None else past.head(_WARM_UP_PAST)
     told = recommender.telling(env, seed)
-    past = getattr(env.unwrapped, "past", None)
     return simulate(meter, env, n_interactions, seed=seed, past=past, **told), meter
 
 

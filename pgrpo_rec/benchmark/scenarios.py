@@ -74,8 +74,8 @@ _WORLDS: dict[str, tuple[str, dict[str, Any], int, str]] = {
     ),
     "hard": (
         "PreferenceBandit-v0",
-        {"preset": "hard", "n_users": 300},
-        313,
+        {"preset": "hard", "n_users": 200},
+        200,
         "clicks on scales 1, .3 and .1, rare in the small groups; the profile hides the group",
     ),
     "churn": (

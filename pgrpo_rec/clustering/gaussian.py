@@ -247,7 +247,8 @@ def _e_step(
     loglik = 0.0
     for u in range(n_users):
         _levels(u, parameters, cells, tables, levels)
-        resp[u] = log_shares + levels[:, 2]
+        for p in range(log_shares.size):
+            resp[u, p] = log_shares[p] + levels[p, 2]
         for k in range(n_actions):
             n = cells.counts[u, k]
             if n > 0:

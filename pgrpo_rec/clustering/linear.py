@@ -55,8 +55,8 @@ from pgrpo_rec.natural import (
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SHORT_RUN = 10  # EM passes after which starts are compared
-TUNE_AT = (2, 7, 20)  # EM passes before which the ridges are chosen anew
+SHORT_RUN = 6  # EM passes after which starts are compared
+TUNE_AT = (2, 12)  # EM passes before which the ridges are chosen anew
 SAMPLE_SIZE = 20_000  # answers on which starts are tried and the number is chosen
 HELD_OUT = 5  # every so many-th answer of a user is held out to choose the number of clusters
 PATIENCE = 2  # numbers of clusters that may fail to be better before the search ends
@@ -299,8 +299,12 @@ def add_weighted(sums: Sums, kept: Kept, resp: Floats) -> None:
             for j in range(n_columns):
                 weighted = w * kept.z[i, j]
                 sums.moment[p, k, j] += weighted * r
-                for m in range(n_columns):
+                for m in range(j + 1):
                     sums.gram[p, k, j, m] += weighted * kept.z[i, m]
+    for p, k in np.ndindex(sums.heard.shape):
+        for j in range(n_columns):
+            for m in range(j):
+                sums.gram[p, k, m, j] = sums.gram[p, k, j, m]
 
 
 @jit
@@ -322,9 +326,9 @@ def add_loglik(
             expected = reach = 0.0
             for j in range(n_columns):
                 expected += beta[p, k, j] * kept.z[i, j]
-                inner = 0.0
-                for m in range(n_columns):
-                    inner += covariance[p, k, j, m] * kept.z[i, m]
+                inner = covariance[p, k, j, j] * kept.z[i, j]
+                for m in range(j):
+                    inner += 2.0 * covariance[p, k, j, m] * kept.z[i, m]
                 reach += inner * kept.z[i, j]
             variance = noise[p, k] * (1.0 + max(reach, 0.0))
             total[kept.users[i], p] += log_density(

@@ -125,8 +125,9 @@ def totals_by_cluster(statistics: Statistics, labels: np.ndarray, totals: np.nda
 @jit
 def softmax_row(scores: np.ndarray, u: int) -> float:
     """Turn one row of log scores into probabilities; return the log of their sum."""
-    top = scores[u].max()
-    total = 0.0
+    top, total = -np.inf, 0.0
+    for p in range(scores.shape[1]):
+        top = max(top, scores[u, p])
     for p in range(scores.shape[1]):
         scores[u, p] = math.exp(scores[u, p] - top)
         total += scores[u, p]

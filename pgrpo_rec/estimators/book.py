@@ -20,6 +20,7 @@ from pgrpo_rec.natural import (
     first_columns,
     read_values,
     refresh,
+    weights_left,
 )
 
 Floats = NDArray[np.float64]
@@ -64,8 +65,16 @@ class Book:
 
     def add(self, z: Floats, clusters: Ints, actions: Ints, rewards: Floats) -> None:
         """Fold answers in as they are."""
-        add_answers(self.sums, z, clusters, actions, rewards)
+        add_answers(self.sums, z, clusters, actions, rewards, np.ones(rewards.size))
         self.stale[clusters, actions] = True
+
+    def add_fading(
+        self, z: Floats, clusters: Ints, actions: Ints, rewards: Floats, kept: float
+    ) -> None:
+        """Fold answers in as they are; each leaves ``kept`` of what its cluster said before."""
+        self.fade(clusters, kept)
+        weights = weights_left(clusters, self.stale.shape[0], kept)
+        add_answers(self.sums, z, clusters, actions, rewards, weights)
 
     def add_clicks(
         self, z: Floats, clusters: Ints, actions: Ints, clicked: Floats, centre: Floats

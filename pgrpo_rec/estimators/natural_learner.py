@@ -77,6 +77,7 @@ class Natural:
         self.exploration = exploration
         self.memory = memory
         kinds = kinds_of_columns(n_items, n_columns)
+        self._pairs = np.triu_indices(n_columns - 1)
         self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
         self.two_values = TwoValues()
         self._as_they_are = Book(n_items, kinds.size)
@@ -195,7 +196,8 @@ class Natural:
             self._regrouped = False
         else:
             self._notice(answers)
-            self._take_in(answers, audience)
+            a = answers
+            self._take_in(a.clusters, a.z, a.actions, a.rewards, audience)
         self._refresh(audience)
         if self.adapts and learned and isinstance(audience, LearnedClusters):
             self._measure(audience)
@@ -203,24 +205,26 @@ class Natural:
             self._next_tuning *= 2.0
             self._tune(audience)
 
-    def _take_in(self, answers: Answers, audience: Audience) -> None:
+    def _take_in(
+        self, clusters: Ints, z: Floats, actions: Ints, rewards: Floats, audience: Audience
+    ) -> None:
         """Fold answers into every book."""
-        a, z, held = answers, self._columns(answers.z), self._clicks
-        turned = self.two_values.watch(a.rewards, a.clusters)
-        self._as_they_are.add(z, a.clusters, a.actions, a.rewards)
+        z, held = self._columns(z), self._clicks
+        turned = self.two_values.watch(rewards, clusters)
+        self._as_they_are.add(z, clusters, actions, rewards)
         if held and not self._clicks:
             self._leave_clicks()
-        self._fading.fade(a.clusters, self._kept_a_visit)
         if not self._clicks:
-            self._fading.add(z, a.clusters, a.actions, a.rewards)
+            self._fading.add_fading(z, clusters, actions, rewards, self._kept_a_visit)
             return
-        clicked = self.two_values.clicked(a.rewards, a.clusters)
+        self._fading.fade(clusters, self._kept_a_visit)
+        clicked = self.two_values.clicked(rewards, clusters)
         for book in (self._as_clicks, self._fading):
             book.turn(turned)
         if self._as_clicks.stale.any():
             self._refresh(audience)  # working responses need a fit that is up to date
         for book in (self._as_clicks, self._fading):
-            book.add_clicks(z, a.clusters, a.actions, clicked, self._centre)
+            book.add_clicks(z, clusters, actions, clicked, self._centre)
 
     def _leave_clicks(self) -> None:
         """Go on with rewards as they are: some cluster has shown a third value."""
@@ -364,15 +368,23 @@ class Natural:
             for p in range(sums.heard.shape[0]):
                 self._fading.copy_cluster(self._as_they_are, p)
             return
-        for kept in self._kept:
-            assert kept.users is not None
-            self._take_in(kept._replace(clusters=clustering.predict(kept.users)), audience)
+        kept = list(self._kept)
+        ends = np.cumsum([k.actions.size for k in kept])[:-1]
+        users = np.concatenate([np.asarray(k.users) for k in kept])
+        labels = clustering.predict(users)
+        if self._clicks:  # working responses need a fit that keeps up
+            for k, clusters in zip(kept, np.split(labels, ends), strict=True):
+                self._take_in(clusters, k.z, k.actions, k.rewards, audience)
+            return
+        actions = np.concatenate([k.actions for k in kept])
+        rewards = np.concatenate([k.rewards for k in kept])
+        self._take_in(labels, np.concatenate([k.z for k in kept]), actions, rewards, audience)
 
     def _columns(self, z: Floats) -> Floats:
         """Return the features, with their products where there is room for them."""
         if self.priors.kinds.size == z.shape[1]:
             return z
-        i, j = np.triu_indices(z.shape[1] - 1)
+        i, j = self._pairs
         return np.hstack([z, z[:, 1 + i] * z[:, 1 + j]])
 
 
