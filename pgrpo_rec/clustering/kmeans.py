@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from pgrpo_rec.clustering.statistics import Shrinkage, Statistics, shrinkage, value_vectors
@@ -25,6 +24,8 @@ def fit_kmeans(
     statistics: Statistics, n_clusters: int, n_init: int, max_iter: int, seed: int
 ) -> tuple[Centres, float]:
     """Return the centres of the best of ``n_init`` runs, and its inertia."""
+    from sklearn.cluster import KMeans  # slow to import, and few need it
+
     shrunk = shrinkage(statistics)
     model = KMeans(n_clusters, n_init=n_init, max_iter=max_iter, random_state=seed)
     with threadpool_limits(1):  # sums over threads would depend on their number
