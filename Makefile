@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark benchmark-full test lint format notebooks figures obp clean
+.PHONY: help demo benchmark benchmark-full suite test lint format notebooks figures obp clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,18 +15,21 @@ demo: $(VENV)/.plot  ## See P-GRPO learn for people who differ (ARGS="--ratings 
 	$(BIN)/pgrpo-rec demo $(ARGS)
 
 SHORT := --scenario clicks scales logit --interactions 12800 --seeds 5 --tune 2 --budget 5
-FULL := --scenario clicks scales logit nonlinear nonlinear_logit drift hard churn ratings --seeds 20 --tune 5
-KEPT := run.json summary.csv tuning.parquet costs.parquet
+FULL := --scenario clicks scales logit nonlinear nonlinear_logit drift hard churn ratings \
+	--interactions 25600 --seeds 10 --tune 2 --budget 5
+KEPT := run.json summary.csv tuning.parquet costs.parquet standings.md report.html
 
-benchmark: $(VENV)/.plot  ## Run the standard suite in short; when it was stopped, it goes on.
-	$(BIN)/pgrpo-rec benchmark $(SHORT) --output runs/benchmark-short --resume $(ARGS)
-	mkdir -p benchmarks/results/short
-	cd runs/benchmark-short && cp $(KEPT) $(CURDIR)/benchmarks/results/short/
+benchmark: $(VENV)/.report  ## Run the standard suite in short, and make its page; a stopped run goes on.
+	$(MAKE) --no-print-directory suite FORM=short ASKED="$(SHORT)"
 
-benchmark-full: $(VENV)/.plot  ## Run the standard suite in full: many hours.
-	$(BIN)/pgrpo-rec benchmark $(FULL) --output runs/benchmark-full --resume $(ARGS)
-	mkdir -p benchmarks/results/full
-	cd runs/benchmark-full && cp $(KEPT) $(CURDIR)/benchmarks/results/full/
+benchmark-full: $(VENV)/.report  ## Run the standard suite in full, over an hour, and make its page.
+	$(MAKE) --no-print-directory suite FORM=full ASKED="$(FULL)"
+
+suite:
+	$(BIN)/pgrpo-rec benchmark $(ASKED) --output runs/benchmark-$(FORM) --resume $(ARGS)
+	$(BIN)/pgrpo-rec report runs/benchmark-$(FORM) --markdown runs/benchmark-$(FORM)/standings.md
+	mkdir -p benchmarks/results/$(FORM)
+	cd runs/benchmark-$(FORM) && cp $(KEPT) $(CURDIR)/benchmarks/results/$(FORM)/
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -65,6 +68,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.plot: $(VENV)/bin/python $(SETUP)
 	$(BIN)/python -m pip install -qq --editable '.[plot,benchmark]'
+	@touch $@
+
+$(VENV)/.report: $(VENV)/bin/python $(SETUP)
+	$(BIN)/python -m pip install -qq --editable '.[plot,report]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python $(SETUP)

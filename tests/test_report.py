@@ -16,6 +16,7 @@ from pgrpo_rec.benchmark.results import COLUMNS, COSTS, FAILURES, MANIFEST, RESU
 from pgrpo_rec.benchmark.summary import compare, per_seed
 from pgrpo_rec.cli import main
 from pgrpo_rec.evaluation.statistics import Interval, interquartile_mean
+from pgrpo_rec.reports.markdown import standings_table
 from pgrpo_rec.reports.numbers import (
     ALL_SCENARIOS,
     compute_numbers,
@@ -211,6 +212,25 @@ def test_rivals_of_a_standing_were_told_no_more(numbers):
         assert row.difference == numbers.compare(row.scenario, row.measure, row.ours, row.rival)
 
 
+def test_the_markdown_table_has_every_standing_once(numbers):
+    rows = standings(numbers)
+    tally_line, _, head, rule, *lines = standings_table(rows).splitlines()
+    assert tally_line == tally(rows)
+    assert {line.count("|") for line in (head, rule, *lines)} == {6}
+    assert len(lines) == len({(r.scenario, r.told, r.variant) for r in rows}) == len(set(lines))
+    for row in rows:
+        column = 4 if row.measure == "regret" else 5
+        cells = [line.split(" | ") for line in lines]
+        (cell,) = [
+            c[column - 1].removesuffix(" |")
+            for c in cells
+            if c[:3] == [f"| {row.scenario}", row.told, row.variant]
+        ]
+        assert cell.endswith(f", {row.rival}")
+        assert number(row.difference.mean, True) in cell
+        assert cell.startswith("**") == (row.verdict != "cannot be told apart")
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(0.1, 0.3, "loses"), (-0.3, -0.1, "wins"), (-0.1, 0.1, "cannot be told apart")],
@@ -376,6 +396,15 @@ def test_the_command_writes_page_and_figures(tmp_path, capsys):
     assert main(["report", str(folder), "--figures", str(tmp_path / "figures")]) == 0
     assert first == {path: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
     assert str(folder / "report.html") in capsys.readouterr().out
+
+
+def test_the_command_writes_the_table_of_standings(tmp_path, capsys):
+    pytest.importorskip("altair")
+    folder = save_run(make_run(n_seeds=3), tmp_path / "run")
+    table = tmp_path / "new folder" / "standings.md"
+    assert main(["report", str(folder), "--markdown", str(table)]) == 0
+    assert table.read_text(encoding="utf-8").startswith("In 12 comparisons P-GRPO ")
+    assert str(table) in capsys.readouterr().out
 
 
 def test_no_benchmark_there_is_one_line(tmp_path, capsys):
