@@ -39,6 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.readout import read_linear
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -357,18 +358,8 @@ def _add_common_doubt(
 @jit
 def read_values(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of every item's advantage, shapes (n, K)."""
-    n_items = fit.beta.shape[1]
-    mean = np.zeros((z.shape[0], n_items))
-    std = np.zeros((z.shape[0], n_items))
+    mean, std = read_linear(fit.beta, fit.covariance, z, clusters)
     for i in range(z.shape[0]):
-        p = clusters[i]
-        for k in range(n_items):
-            square = 0.0
-            for j in range(z.shape[1]):
-                mean[i, k] += fit.beta[p, k, j] * z[i, j]
-                reach = 0.0
-                for m in range(z.shape[1]):
-                    reach += fit.covariance[p, k, j, m] * z[i, m]
-                square += reach * z[i, j]
-            std[i, k] = np.sqrt(max(square * fit.noise[p, k], 1e-18))
+        for k in range(fit.beta.shape[1]):
+            std[i, k] = max(std[i, k] * np.sqrt(fit.noise[clusters[i], k]), 1e-9)
     return mean, std

@@ -34,8 +34,8 @@ from pgrpo_rec.baselines.ridge import (
     add_rows,
     empty_regressions,
     empty_sums,
-    read_values,
 )
+from pgrpo_rec.readout import read_linear
 
 SEEDS = st.integers(0, 2**32 - 1)
 QUICK = [EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Boltzmann, SquareCB]  # untuned
@@ -150,7 +150,7 @@ def test_rank_one_updates_are_the_inverse(seed, n_columns, penalty):
     actions, clusters = rng.integers(2, size=30), np.zeros(30, dtype=np.int64)
     known = empty_regressions(1, 2, n_columns, penalty)
     add_rows(known, z, clusters, actions, y)
-    mean, std = read_values(known.inverse, known.theta, z, clusters)
+    mean, std = read_linear(known.theta, known.inverse, z, clusters)
     for k in range(2):
         mine = actions == k
         right = np.linalg.inv(penalty * np.eye(n_columns) + z[mine].T @ z[mine])

@@ -10,8 +10,9 @@ from pgrpo_rec.baselines.base import spread_over_best
 from pgrpo_rec.baselines.by_user import ByUser
 from pgrpo_rec.baselines.groups import add_sums, largest_group, regroup
 from pgrpo_rec.baselines.linear import LinearBandit
-from pgrpo_rec.baselines.ridge import Sums, add_rows, empty_sums, read_values
+from pgrpo_rec.baselines.ridge import Sums, add_rows, empty_sums
 from pgrpo_rec.interactions import Interactions, Visits
+from pgrpo_rec.readout import read_linear
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -112,7 +113,7 @@ class ClusteringBandit(ByUser, LinearBandit):
         known = self._of_groups if self.groups_.size else self._strangers(1)
         home = largest_group(self.groups_) if self.groups_.size else 0
         groups = np.append(self.groups_, home)[np.minimum(users, self.groups_.size)]
-        mean, width = read_values(known.inverse, known.theta, self._z(visits), groups)
+        mean, width = read_linear(known.theta, known.inverse, self._z(visits), groups)
         return mean, self.width * self._spread() * width
 
     def _probabilities(self, visits: Visits) -> Floats:

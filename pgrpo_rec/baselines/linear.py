@@ -16,10 +16,10 @@ from pgrpo_rec.baselines.ridge import (
     add_rows,
     empty_regressions,
     empty_sums,
-    read_values,
 )
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
+from pgrpo_rec.readout import read_linear
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,7 +93,7 @@ class LinearBandit(Bandit):
             stranger = self._strangers(1)
             inverse = np.concatenate([inverse, stranger.inverse])
             theta = np.concatenate([theta, stranger.theta])
-        mean, width = read_values(inverse, theta, self._z(visits), clusters)
+        mean, width = read_linear(theta, inverse, self._z(visits), clusters)
         return mean, self.width * scale * width
 
     def _coefficients(self) -> tuple[Floats, float]:

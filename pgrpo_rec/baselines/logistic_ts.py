@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from pgrpo_rec._numba import jit
 from pgrpo_rec._random import Seed
 from pgrpo_rec.baselines.base import Bandit, check_rates
-from pgrpo_rec.baselines.ridge import multiply, read_values
+from pgrpo_rec.baselines.ridge import multiply
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
 from pgrpo_rec.natural import invert
 from pgrpo_rec.posterior import probability_of_best
+from pgrpo_rec.readout import read_linear
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -143,7 +144,7 @@ class LogisticTS(Bandit):
             stranger, _, spread = self._strangers(1)
             mean = np.concatenate([mean, stranger])
             covariance = np.concatenate([covariance, spread])
-        logit, width = read_values(covariance, mean, self._z(visits), clusters)
+        logit, width = read_linear(mean, covariance, self._z(visits), clusters)
         return logit, self.width * width
 
     def _values(self, visits: Visits) -> Floats:

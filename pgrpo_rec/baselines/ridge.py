@@ -128,22 +128,3 @@ def multiply(matrix: Floats, vector: Floats, result: Floats) -> None:
     for m in range(1, vector.size):
         for j in range(vector.size):
             result[j] += matrix[m, j] * vector[m]
-
-
-@jit
-def read_values(inverse: Floats, theta: Floats, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
-    """Return mean and width of every item's value at n visits, shapes (n, K)."""
-    n_items, n_columns = inverse.shape[1], z.shape[1]
-    mean = np.zeros((z.shape[0], n_items))
-    width = np.zeros((z.shape[0], n_items))
-    reach = np.empty(n_columns)
-    for i in range(z.shape[0]):
-        p = clusters[i]
-        for k in range(n_items):
-            multiply(inverse[p, k], z[i], reach)
-            value, square = 0.0, 0.0
-            for j in range(n_columns):
-                value += theta[p, k, j] * z[i, j]
-                square += reach[j] * z[i, j]
-            mean[i, k], width[i, k] = value, np.sqrt(square)
-    return mean, width
