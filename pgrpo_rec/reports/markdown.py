@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pgrpo_rec.reports.numbers import MEASURES
 from pgrpo_rec.reports.sentences import Standing, interval, number, tally
 
-HEAD = ("scenario", "told", "settings", "groups' mean", "worst group")
+HEAD = ("scenario", "told", "settings", "everyone", "worst group")
 
 
 def standings_table(rows: list[Standing]) -> str:

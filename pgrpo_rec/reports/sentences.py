@@ -47,7 +47,10 @@ class Standing:
 
 def number(value: float, signed: bool = False) -> str:
     """Return a regret with three digits, ``–`` where there is none."""
-    return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.3f}".replace("-", "−")
+    if pd.isna(value):
+        return "–"
+    rounded = round(value, 3) + 0.0  # no −0.000
+    return f"{rounded:{'+' if signed else ''}.3f}".replace("-", "−")
 
 
 def interval(low: float, high: float, signed: bool = False) -> str:
