@@ -86,9 +86,16 @@ class TwoValues:
 
 @jit
 def add_clicks(
-    sums: Sums, fit: Fit, z: Floats, clusters: Ints, actions: Ints, clicked: Floats, centre: Floats
+    sums: Sums,
+    fit: Fit,
+    z: Floats,
+    clusters: Ints,
+    actions: Ints,
+    clicked: Floats,
+    centre: Floats,
+    weights: Floats,
 ) -> None:
-    """Fold n answers, 0 or 1, into the sums as working responses.
+    """Fold n answers, 0 or 1, into the sums as working responses, as often as weights say.
 
     Parameters
     ----------
@@ -96,7 +103,7 @@ def add_clicks(
         Written to.
     fit : Fit
         Written to: it moves with every answer, so that each is weighed by what is known then.
-    z, clusters, actions, clicked : ndarray
+    z, clusters, actions, clicked, weights : ndarray
     centre : ndarray of float64, shape (P,)
         Log-odds of each cluster's own rate.
     """
@@ -115,7 +122,8 @@ def add_clicks(
         rate = 1.0 / (1.0 + np.exp(-eta))
         weight = max(rate * (1.0 - rate), LEAST_WEIGHT)
         response = eta + (clicked[i] - rate) / weight
-        sums.heard[p, k] += 1.0
+        weight *= weights[i]
+        sums.heard[p, k] += weights[i]
         sums.square[p, k] += weight * response * response
         for j in range(z.shape[1]):
             sums.moment[p, k, j] += weight * response * z[i, j]

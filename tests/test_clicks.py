@@ -70,7 +70,7 @@ def test_sums_and_fit_are_those_of_the_naive_pass(seed, n_columns):
     sums, fit, priors = started(n_columns)
     prior = fit.covariance[0, 0].copy()
     zeros = np.zeros(z.shape[0], dtype=np.int64)
-    add_clicks(sums, fit, z, zeros, zeros, clicked, np.array([-0.7]))
+    add_clicks(sums, fit, z, zeros, zeros, clicked, np.array([-0.7]), np.ones(len(z)))
     right = naive_pass(np.zeros(n_columns), prior, z, clicked, -0.7)
     got = fit.beta[0, 0], fit.covariance[0, 0], sums.gram[0, 0], sums.moment[0, 0]
     for a, b in zip(got, right, strict=True):
@@ -81,12 +81,28 @@ def test_sums_and_fit_are_those_of_the_naive_pass(seed, n_columns):
         assert_allclose(a, b, atol=1e-7)  # what was moved on the way is the fit of the sums
 
 
+@given(SEEDS, st.integers(1, 3))
+@settings(deadline=None, max_examples=10)
+def test_an_answer_of_weight_two_tells_twice_as_much(seed, n_columns):
+    z, clicked, _ = answers(seed, 1, n_columns)
+    zeros = np.zeros(1, dtype=np.int64)
+    once, fit, _ = started(n_columns)
+    add_clicks(once, fit, z, zeros, zeros, clicked, np.zeros(1), np.ones(1))
+    twice, heavy, priors = started(n_columns)
+    add_clicks(twice, heavy, z, zeros, zeros, clicked, np.zeros(1), np.full(1, 2.0))
+    for a, b in zip(once, twice, strict=True):
+        assert_allclose(2.0 * a, b, rtol=1e-12)
+    moved = heavy.beta.copy()
+    refresh(heavy, twice, np.ones((1, 1), dtype=bool), np.zeros(1), np.ones(1), priors)
+    assert_allclose(heavy.beta, moved, atol=1e-7)
+
+
 @pytest.mark.parametrize("base", [-3.0, 0.0, 2.0])
 def test_log_odds_are_found(base):
     z, clicked, weights = answers(3, 6000, 3, base)
     sums, fit, _ = started(3)
     zeros = np.zeros(len(z), dtype=np.int64)
-    add_clicks(sums, fit, z, zeros, zeros, clicked, np.array([-1.0]))
+    add_clicks(sums, fit, z, zeros, zeros, clicked, np.array([-1.0]), np.ones(len(z)))
     assert_allclose(fit.beta[0, 0] + [-1.0, 0, 0], weights, atol=0.25)
     mean, std = read_values(fit, z[:5], zeros[:5])
     assert (std < 0.3).all()
@@ -98,9 +114,10 @@ def test_sums_may_have_more_columns_than_the_fit():
     sums, _, _ = started(3)
     few, fit, _ = started(2)
     zeros = np.zeros(len(z), dtype=np.int64)
-    add_clicks(sums, fit, z, zeros, zeros, clicked, np.zeros(1))
+    add_clicks(sums, fit, z, zeros, zeros, clicked, np.zeros(1), np.ones(len(z)))
     _, fit, _ = started(2)
-    add_clicks(few, fit, np.ascontiguousarray(z[:, :2]), zeros, zeros, clicked, np.zeros(1))
+    two = np.ascontiguousarray(z[:, :2])
+    add_clicks(few, fit, two, zeros, zeros, clicked, np.zeros(1), np.ones(len(z)))
     assert_allclose(sums.gram[:, :, :2, :2], few.gram)
     assert_allclose(sums.moment[:, :, :2], few.moment)
 

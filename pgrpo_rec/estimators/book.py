@@ -80,8 +80,23 @@ class Book:
         self, z: Floats, clusters: Ints, actions: Ints, clicked: Floats, centre: Floats
     ) -> None:
         """Fold answers in as clicks or misses; the fit must be up to date."""
-        add_clicks(self.sums, self.fit, z, clusters, actions, clicked, centre)
+        weights = np.ones(clicked.size)
+        add_clicks(self.sums, self.fit, z, clusters, actions, clicked, centre, weights)
         self.stale[clusters, actions] = True
+
+    def add_fading_clicks(
+        self,
+        z: Floats,
+        clusters: Ints,
+        actions: Ints,
+        clicked: Floats,
+        centre: Floats,
+        kept: float,
+    ) -> None:
+        """Fold answers in as clicks or misses; each leaves ``kept`` of what was said before."""
+        self.fade(clusters, kept)
+        weights = weights_left(clusters, self.stale.shape[0], kept)
+        add_clicks(self.sums, self.fit, z, clusters, actions, clicked, centre, weights)
 
     def fade(self, clusters: Ints, kept: float) -> None:
         """Let each cluster forget a little at every visit of it."""

@@ -13,6 +13,7 @@ Shapes: n visits, K items, P clusters, D = d + 1 features with the constant firs
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ SHORT_MEMORY = 10.0  # answers a coefficient that the book which forgets remembe
 LEAST_MEMORY = 1_000.0  # ... and at least
 RIDGE_OF_CLICKS = 1.0  # log-odds of items differ by about 1
 WIDTH_OF_CLICKS = 0.5
+FIRST_PORTION = 64  # clicks that are gathered before the first fit
 REST = 16  # refreshes from one of the book that forgets to its next
 SURPRISE = 12.0  # nats by which the book that forgets must have predicted better
 
@@ -217,14 +219,14 @@ class Natural:
         if not self._clicks:
             self._fading.add_fading(z, clusters, actions, rewards, self._kept_a_visit)
             return
-        self._fading.fade(clusters, self._kept_a_visit)
         clicked = self.two_values.clicked(rewards, clusters)
         for book in (self._as_clicks, self._fading):
             book.turn(turned)
         if self._as_clicks.stale.any():
             self._refresh(audience)  # working responses need a fit that is up to date
-        for book in (self._as_clicks, self._fading):
-            book.add_clicks(z, clusters, actions, clicked, self._centre)
+        said = z, clusters, actions, clicked, self._centre
+        self._as_clicks.add_clicks(*said)
+        self._fading.add_fading_clicks(*said, self._kept_a_visit)
 
     def _leave_clicks(self) -> None:
         """Go on with rewards as they are: some cluster has shown a third value."""
@@ -369,16 +371,21 @@ class Natural:
                 self._fading.copy_cluster(self._as_they_are, p)
             return
         kept = list(self._kept)
-        ends = np.cumsum([k.actions.size for k in kept])[:-1]
         users = np.concatenate([np.asarray(k.users) for k in kept])
-        labels = clustering.predict(users)
-        if self._clicks:  # working responses need a fit that keeps up
-            for k, clusters in zip(kept, np.split(labels, ends), strict=True):
-                self._take_in(clusters, k.z, k.actions, k.rewards, audience)
-            return
+        z = np.concatenate([k.z for k in kept])
         actions = np.concatenate([k.actions for k in kept])
         rewards = np.concatenate([k.rewards for k in kept])
-        self._take_in(labels, np.concatenate([k.z for k in kept]), actions, rewards, audience)
+        labels = clustering.predict(users)
+        for part in self._portions(rewards.size):
+            self._take_in(labels[part], z[part], actions[part], rewards[part], audience)
+
+    def _portions(self, n: int) -> Iterator[slice]:
+        """Yield all at once; of clicks as many as came before: a fit that keeps up is needed."""
+        first = 0
+        while first < n:
+            end = min(n, max(2 * first, FIRST_PORTION)) if self._clicks else n
+            yield slice(first, end)
+            first = end
 
     def _columns(self, z: Floats) -> Floats:
         """Return the features, with their products where there is room for them."""
