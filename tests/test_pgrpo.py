@@ -301,3 +301,28 @@ def test_with_clusters_nothing_about_a_user_is_kept():
     for _ in range(5):
         rec.partial_fit(None, y, **told)
     assert len(pickle.dumps(rec)) <= size + 64
+
+
+@pytest.mark.parametrize("features", [0, 2])
+def test_people_who_stay_away_are_forgotten(features):
+    """With max_users nothing of them is left, and everyone can still be served."""
+    rng = np.random.default_rng(0)
+    rec = PGRPORecommender(3, max_users=40, random_state=0)
+    for batch in range(30):
+        users = np.array([f"person-{batch:02d}-{i:02d}" for i in range(10)] * 5)
+        X = rng.normal(size=(50, features)) if features else None
+        items, propensities = rec.recommend(X, users=users)
+        rewards = (items[:, 0] == np.arange(50) % 2) + rng.normal(size=50)
+        rec.partial_fit(
+            X, rewards, actions=items[:, 0], propensities=propensities[:, 0], users=users
+        )
+        assert rec.clustering_.users_.size <= 40
+    assert rec.history_.count.sum() == 5 * rec.clustering_.users_.size
+    strangers = np.array(["person-00-00", "never met"])
+    X = np.zeros((2, features)) if features else None
+    _, chance = rec.recommend(X, users=strangers)
+    assert np.isfinite(chance).all()
+    rec._learner._forget_strangers(rec.clustering_.users_)  # as before each new summing up
+    saved = pickle.dumps(rec)
+    assert "person-00-00".encode("utf-32-le") not in saved
+    assert "person-29-00".encode("utf-32-le") in saved

@@ -348,3 +348,76 @@ def test_score_refuses_what_it_cannot_judge(change):
     arguments = {**GOOD, **change}
     with pytest.raises(ValueError, match=r"score needs|must be 0 or 1"):
         clustering.score(None, arguments.pop("y"), **arguments)
+
+
+class TestMaxUsers:
+    """Who gave no feedback for longest is forgotten, with all answers."""
+
+    def told(self, max_users, n_batches=12, features=0, **arguments):
+        rng = np.random.default_rng(0)
+        clustering = PreferenceClustering(
+            max_users=max_users, items=4, min_feedback=100, random_state=0, **arguments
+        )
+        sizes = []
+        for batch in range(n_batches):
+            users = np.repeat([f"person-{batch:02d}-{i:02d}" for i in range(10)], 6)
+            actions = rng.integers(4, size=60)
+            likes = np.where(np.arange(60) // 6 % 2 == 0, actions < 2, actions >= 2)
+            rewards = (rng.random(60) < np.where(likes, 0.9, 0.1)).astype(float)
+            X = rng.normal(size=(60, features)) if features else None
+            clustering.partial_fit(X, rewards, actions=actions, users=users)
+            sizes.append(clustering.users_.size)
+        return clustering, sizes
+
+    @pytest.mark.parametrize("features", [0, 2])
+    def test_there_are_never_more_and_the_last_ones_stay(self, features):
+        clustering, sizes = self.told(35, features=features)
+        assert max(sizes) <= 35
+        assert min(sizes[3:]) >= 31  # a tenth at once, and no more
+        newest = [f"person-11-{i:02d}" for i in range(10)]
+        assert np.isin(newest, clustering.users_).all()
+        assert not np.isin("person-00-00", clustering.users_)
+        count, _ = clustering.feedback_of(newest)
+        assert count.sum() == 60
+        assert clustering.predict_proba(clustering.users_).shape == (
+            sizes[-1],
+            clustering.n_clusters_,
+        )
+
+    @pytest.mark.parametrize("features", [0, 2])
+    def test_nothing_of_who_is_forgotten_is_left(self, features):
+        clustering, _ = self.told(35, features=features)
+        saved = pickle.dumps(clustering)
+        assert b"person-11-00" in saved or "person-11-00".encode("utf-32-le") in saved
+        for secret in ("person-00-00", "person-03-05"):
+            assert secret.encode() not in saved
+            assert secret.encode("utf-32-le") not in saved
+        count, total = clustering.feedback_of(["person-00-00"])
+        assert count.sum() == total.sum() == 0.0
+
+    def test_who_comes_again_stays(self):
+        rng = np.random.default_rng(1)
+        clustering = PreferenceClustering(max_users=20, items=2, random_state=0)
+        for batch in range(10):
+            users = np.array(["faithful", *(f"{batch}-{i}" for i in range(5))])
+            rewards, actions = rng.random(6), rng.integers(2, size=6)
+            clustering.partial_fit(None, rewards, actions=actions, users=users)
+        count, _ = clustering.feedback_of(["faithful"])
+        assert count.sum() == 10
+
+    def test_a_batch_of_more_people_stays_together(self):
+        clustering = PreferenceClustering(max_users=3, items=2, random_state=0)
+        for first in (0, 10):
+            users = np.arange(first, first + 10)
+            clustering.partial_fit(None, np.ones(10), actions=np.zeros(10, int), users=users)
+        assert clustering.users_.tolist() == list(range(10, 20))
+
+    def test_room_enough_changes_nothing(self):
+        (bounded, _), (free, _) = self.told(120), self.told(None)
+        assert_array_equal(bounded.labels_, free.labels_)
+        assert_array_equal(bounded.means_, free.means_)
+
+    @pytest.mark.parametrize("value", [0, -1, 2.5, "many"])
+    def test_bad_numbers_are_told(self, value):
+        with pytest.raises(ValueError, match="max_users"):
+            self.told(value, n_batches=1)

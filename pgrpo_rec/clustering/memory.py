@@ -56,6 +56,13 @@ class AnswerMemory:
                 self._blocks[0] = take_answers(oldest, slice(surplus, None))
                 self._n -= surplus
 
+    def follow_users(self, moved: Ints) -> None:
+        """Give users their new rows, and forget what those of row -1 answered."""
+        blocks = [block._replace(users=moved[block.users]) for block in self._blocks]
+        blocks = [take_answers(block, block.users >= 0) for block in blocks]
+        self._blocks = deque(block for block in blocks if block.users.size)
+        self._n = sum(block.users.size for block in self._blocks)
+
     def all(self) -> Kept:
         """Return all that is remembered; there is something."""
         whole = Kept(*(np.concatenate(parts) for parts in zip(*self._blocks, strict=True)))

@@ -45,6 +45,8 @@ class UserStatistics:
         self.binary = True
         self.n_feedback = 0
         self._table = empty_statistics(0, actions.size)
+        self._seen = np.empty(0, dtype=np.int64)  # by row: the batch of the last feedback
+        self._n_batches = 0
 
     def add(
         self, rewards: NDArray[np.float64], items: NDArray[Any], people: NDArray[Any]
@@ -54,15 +56,38 @@ class UserStatistics:
         if new.size:
             self.users, self.rows = insert(self.users, self.rows, new)
             self._table = with_room(self._table, self.users.size)
+            self._seen = np.concatenate([self._seen, np.zeros(new.size, dtype=np.int64)])
         new = np.unique(items[find(self.actions, items) < 0])
         if new.size:
             self._table = insert_columns(self._table, self.places(new))
             self.actions, _ = insert(self.actions, np.arange(self.actions.size), new)
         rows = self.rows[find(self.users, people)]
         fold(self._table, rows, find(self.actions, items), rewards)
+        self._n_batches += 1
+        self._seen[rows] = self._n_batches
         self.n_feedback += rewards.size
         self.binary = self.binary and is_binary(rewards)
         return rows
+
+    def forget_oldest(self, n_kept: int) -> NDArray[np.int64]:
+        """Forget all but the users who gave feedback last; those of one batch by row.
+
+        Parameters
+        ----------
+        n_kept : int
+
+        Returns
+        -------
+        ndarray of int64, shape (U,)
+            The new row of each old one, -1 where it is forgotten.
+        """
+        kept = np.sort(np.argsort(-self._seen, kind="stable")[:n_kept])
+        moved = np.full(self._seen.size, -1, dtype=np.int64)
+        moved[kept] = np.arange(kept.size)
+        self._table, self._seen = take(self._table, kept), self._seen[kept]
+        stay = moved[self.rows] >= 0
+        self.users, self.rows = self.users[stay], moved[self.rows[stay]]
+        return moved
 
     def places(self, new: NDArray[Any]) -> NDArray[np.int64]:
         """Return the columns before which new items go."""

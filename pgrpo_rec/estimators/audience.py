@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec.adaptation import OwnAnswers
+from pgrpo_rec.clustering.labels import find
 from pgrpo_rec.estimators.clustering import PreferenceClustering
 from pgrpo_rec.histories import RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits
@@ -187,6 +188,8 @@ class LearnedClusters:
         self._of_users.update(log.credit, rows)
         self.history = self._of_users.grouped(labels, self.clustering.n_clusters_)
         self._labels = labels
+        stayed = old_places >= 0
+        old_places, old_labels = old_places[stayed], old_labels[stayed]
         moved = labels[old_places] != old_labels
         if self.n_clusters == before and not moved.any():
             return labels[rows], None
@@ -210,15 +213,22 @@ class LearnedClusters:
         return OwnAnswers(*self.clustering.feedback_of(users))
 
     def _make_room(self) -> Ints:
-        """Line the histories up with the clustering's users; return where the old ones went."""
+        """Line the histories up with the clustering's users.
+
+        Returns
+        -------
+        ndarray of int64
+            Where the users before went, -1 for whom the clustering has forgotten.
+        """
         users = self.clustering.users_
-        if users.size == self._users.size:
+        if np.array_equal(users, self._users):
             return np.arange(users.size)
-        places = np.searchsorted(users, self._users) if self._users.size else np.zeros(0, dtype=int)
-        longer = RewardHistory(users.size, decay=self.history.decay, ddof=self.history.ddof)
-        for part, old in zip(longer.moments, self._of_users.moments, strict=True):
-            part[places] = old
-        self._users, self._of_users = users, longer
+        places = find(users, self._users)
+        stayed = places >= 0
+        other = RewardHistory(users.size, decay=self.history.decay, ddof=self.history.ddof)
+        for part, old in zip(other.moments, self._of_users.moments, strict=True):
+            part[places[stayed]] = old[stayed]
+        self._users, self._of_users = users, other
         return places
 
 

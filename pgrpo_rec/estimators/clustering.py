@@ -36,6 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CHUNK = 1_000_000  # feedbacks folded in at once, so that memory does not grow with the log
+KEPT_SHARE = 0.9  # of ``max_users``, when some are forgotten: room for new ones
 
 
 class PreferenceClustering(ClusterMixin, BaseEstimator):
@@ -83,6 +84,10 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         Feedback before the first refit of `partial_fit`.
     memory : int, default=100_000
         With features: how many of the last answers are kept.
+    max_users : int, default=None
+        Most users that are kept. When there would be more, a tenth of them, who gave no
+        feedback for longest, are forgotten with all they answered; None: nobody is. Users
+        of one batch stay together, even when they are more.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the starts. The same seed and data give the same result, bit for bit.
 
@@ -146,6 +151,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         refit_factor: float = 2.0,
         min_feedback: int = 1000,
         memory: int = 100_000,
+        max_users: int | None = None,
         random_state: Seed = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -158,6 +164,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         self.refit_factor = refit_factor
         self.min_feedback = min_feedback
         self.memory = memory
+        self.max_users = max_users
         self.random_state = random_state
 
     # --- learning ------------------------------------------------------------------------
@@ -384,6 +391,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             raise ValueError("n_clusters='auto' needs method='mixture'; k-means needs a number")
         for name in ("max_clusters", "n_init", "max_iter", "min_feedback", "memory"):
             check_number(name, getattr(self, name), Integral, low=1)
+        if self.max_users is not None:
+            check_number("max_users", self.max_users, Integral, low=1)
         check_number("tol", self.tol, Real, low=0.0)
         check_number("refit_factor", self.refit_factor, Real, above=1.0)
 
@@ -422,7 +431,19 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         if missing > 0:
             more = np.tile(self.shares_, (max(missing, self._resp.shape[0]), 1))
             self._resp = np.concatenate([self._resp, more])
-        return rows
+        return self._forget_oldest(rows)
+
+    def _forget_oldest(self, rows: Ints) -> Ints:
+        """Forget users when there are too many; return the rows of the last feedback's users."""
+        if self.max_users is None or self.users_.size <= self.max_users:
+            return rows
+        n_kept = max(int(KEPT_SHARE * self.max_users), 1, np.unique(rows).size)
+        moved = self._of.forget_oldest(n_kept)
+        self.users_ = self._of.users
+        self._resp = self._resp[: moved.size][moved >= 0]
+        if self._memory is not None:
+            self._memory.follow_users(moved)
+        return moved[rows]
 
     def _refit(self) -> None:
         """Fit the clusters to all feedback so far, and keep their labels where they were."""

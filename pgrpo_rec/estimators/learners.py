@@ -42,6 +42,14 @@ class Answers(NamedTuple):
     slate_size: int = 1  # m: every m rows in a row are one slate
 
 
+def take_rows(answers: Answers, rows: Bools) -> Answers:
+    """Return some of the answers."""
+    columns: dict[str, Any] = {
+        name: c[rows] for name, c in answers._asdict().items() if isinstance(c, np.ndarray)
+    }
+    return answers._replace(**columns)
+
+
 class Learner(Protocol):
     """What a policy's learner can do; clusters may be one past the last for strangers."""
 

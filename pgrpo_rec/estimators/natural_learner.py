@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from pgrpo_rec.adaptation import (
 from pgrpo_rec.clicks import TwoValues, expected_rates
 from pgrpo_rec.estimators.audience import Audience, LearnedClusters
 from pgrpo_rec.estimators.book import Book
-from pgrpo_rec.estimators.learners import Answers
+from pgrpo_rec.estimators.learners import Answers, take_rows
 from pgrpo_rec.evidence import (
     NO_COMMON_PART,
     NO_PRODUCTS,
@@ -370,6 +371,8 @@ class Natural:
             for p in range(sums.heard.shape[0]):
                 self._fading.copy_cluster(self._as_they_are, p)
             return
+        if clustering.max_users is not None:
+            self._forget_strangers(clustering.users_)
         kept = list(self._kept)
         users = np.concatenate([np.asarray(k.users) for k in kept])
         z = np.concatenate([k.z for k in kept])
@@ -378,6 +381,12 @@ class Natural:
         labels = clustering.predict(users)
         for part in self._portions(rewards.size):
             self._take_in(labels[part], z[part], actions[part], rewards[part], audience)
+
+    def _forget_strangers(self, users: NDArray[Any]) -> None:
+        """Drop the answers of users whom the clustering has forgotten."""
+        kept = [take_rows(k, np.isin(np.asarray(k.users), users)) for k in self._kept]
+        self._kept = deque(k for k in kept if k.actions.size)
+        self._n_kept = sum(k.actions.size for k in self._kept)
 
     def _portions(self, n: int) -> Iterator[slice]:
         """Yield all at once; of clicks as many as came before: a fit that keeps up is needed."""

@@ -86,6 +86,9 @@ class PGRPORecommender(BaseRecommender):
     memory : int, default=100_000
         Solver "natural" with ``users`` and features: how many of the last answers are kept,
         to be summed up anew when users change clusters.
+    max_users : int, default=None
+        With ``users``: most users that are kept; who gave no feedback for longest is forgotten
+        with all answers (`PreferenceClustering`). None: nobody is.
     learning_rate : float, default=0.05
         First-order solvers; above 0.
     clip_range, clip_range_high : float, default=0.2 and None
@@ -199,6 +202,7 @@ class PGRPORecommender(BaseRecommender):
         exploration: float = 0.5,
         user_adaptation: bool = True,
         memory: int = 100_000,
+        max_users: int | None = None,
         learning_rate: float = 0.05,
         clip_range: float = 0.2,
         clip_range_high: float | None = None,
@@ -232,6 +236,7 @@ class PGRPORecommender(BaseRecommender):
         self.exploration = exploration
         self.user_adaptation = user_adaptation
         self.memory = memory
+        self.max_users = max_users
         self.learning_rate = learning_rate
         self.clip_range = clip_range
         self.clip_range_high = clip_range_high
@@ -341,6 +346,7 @@ class PGRPORecommender(BaseRecommender):
                 items=self.actions_.size,
                 refit_factor=REFIT_FACTOR,
                 memory=self.memory,
+                max_users=self.max_users,
                 random_state=generator(self.random_state, 1),
             )
             history = RewardHistory(1, decay=self.history_decay)

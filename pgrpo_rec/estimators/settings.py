@@ -47,6 +47,7 @@ RANGES: dict[str, Range] = {
     "n_clusters": Range(Integral, low=1, instead="auto"),
     "group_size": Range(Integral, low=1),
     "memory": Range(Integral, low=1),
+    "max_users": Range(Integral, low=1, instead=None),
     "n_epochs": Range(Integral, low=1),
     "batch_size": Range(Integral, low=1),
     "n_passes": Range(Integral, low=1),
