@@ -181,6 +181,7 @@ CHANGES = {
     "exploration": ({}, 0.5, 1.0),
     "user_adaptation": ({}, True, False),
     "memory": ({}, 200, 100_000),
+    "max_users": ({}, None, 10),
     "learning_rate": (ADAM, 0.1, 0.2),
     "clip_range": ({**ADAM, "n_epochs": 4}, 0.5, 0.05),
     "clip_range_high": ({**ADAM, "n_epochs": 4}, None, 0.05),
@@ -211,7 +212,7 @@ CHANGES = {
 def test_every_argument_changes_the_outcome(name):
     base, *values = CHANGES[name]
     X, y, users, log = draw_log(3000 if name == "memory" else 1200)
-    by_user = name in ("memory", "n_clusters", "user_adaptation")
+    by_user = name in ("memory", "max_users", "n_clusters", "user_adaptation")
     who = {"users": users} if by_user else {"clusters": users % 2}
     if name == "gamma":
         log["sessions"] = users
@@ -244,6 +245,7 @@ BAD = {
     "exploration": [0.0, -1.0, np.nan, "much"],
     "user_adaptation": ["yes", None, 0.5],
     "memory": [0, 1e5],
+    "max_users": [0, 2.5, "many"],
     "learning_rate": [0.0, -0.1, np.nan],
     "clip_range": [-0.1, None],
     "clip_range_high": [0.0, -1.0],
