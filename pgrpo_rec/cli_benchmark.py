@@ -61,7 +61,7 @@ def add_benchmark(commands: Any, positive: Callable[[str], int]) -> None:
         "--interactions",
         type=positive,
         metavar="N",
-        help="answers; default: the scenario's own number",
+        help="answers at most; default: the scenario's own number",
     )
     parser.add_argument(
         "--output",
@@ -137,7 +137,9 @@ def _scenarios(options: argparse.Namespace) -> list[Any]:
     found = [find_scenario(name) for name in dict.fromkeys(options.scenario or SCENARIOS)]
     if options.interactions is None:
         return found
-    return [replace(scenario, n_interactions=options.interactions) for scenario in found]
+    # No more than it has: where people come once, later answers would be to what they know.
+    at_most = [min(options.interactions, scenario.n_interactions) for scenario in found]
+    return [replace(s, n_interactions=n) for s, n in zip(found, at_most, strict=True)]
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -43,6 +43,16 @@ def test_a_run_prints_its_tables_and_can_be_read(tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
 
 
+def test_nobody_is_asked_more_than_a_scenario_has(tmp_path):
+    """Where people come once, more answers would be to what they were shown before."""
+    asked = ["benchmark", "--scenario", "ratings", "--recommender", "uniform", "--seeds", "1"]
+    asked += ["--interactions", "5000", "--jobs", "1", "--quiet", "--output", str(tmp_path / "x")]
+    assert main(asked) == 0
+    run = load_run(tmp_path / "x")
+    assert [s["n_interactions"] for s in run.manifest["scenarios"]] == [1200]
+    assert (run.costs["n_interactions"] <= 1200).all()
+
+
 def test_ctrl_c_and_resume(tmp_path, capsys, monkeypatch):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert main([*SMALL, "--output", str(whole), "--resume"]) == 0
