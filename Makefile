@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := setup.cfg pyproject.toml pgrpo_rec/_version.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark benchmark-full suite test lint format notebooks figures obp clean
+.PHONY: help demo benchmark benchmark-full test lint format notebooks figures obp clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,17 +19,18 @@ FULL := --scenario clicks scales logit nonlinear nonlinear_logit hard churn \
 	--interactions 12800 --seeds 10 --tune 2 --budget 3
 KEPT := run.json summary.csv tuning.parquet costs.parquet standings.md report.html
 
+define suite
+	$(BIN)/pgrpo-rec benchmark $(2) --output runs/benchmark-$(1) --resume $(ARGS)
+	$(BIN)/pgrpo-rec report runs/benchmark-$(1) --markdown runs/benchmark-$(1)/standings.md
+	mkdir -p benchmarks/results/$(1)
+	cd runs/benchmark-$(1) && cp $(KEPT) $(CURDIR)/benchmarks/results/$(1)/
+endef
+
 benchmark: $(VENV)/.report  ## Run the standard suite in short, and make its page; a stopped run goes on.
-	$(MAKE) --no-print-directory suite FORM=short ASKED="$(SHORT)"
+	$(call suite,short,$(SHORT))
 
-benchmark-full: $(VENV)/.report  ## Run the standard suite on seven scenarios, over half an hour, and make its page.
-	$(MAKE) --no-print-directory suite FORM=full ASKED="$(FULL)"
-
-suite:
-	$(BIN)/pgrpo-rec benchmark $(ASKED) --output runs/benchmark-$(FORM) --resume $(ARGS)
-	$(BIN)/pgrpo-rec report runs/benchmark-$(FORM) --markdown runs/benchmark-$(FORM)/standings.md
-	mkdir -p benchmarks/results/$(FORM)
-	cd runs/benchmark-$(FORM) && cp $(KEPT) $(CURDIR)/benchmarks/results/$(FORM)/
+benchmark-full: $(VENV)/.report  ## Run the standard suite on seven scenarios, most of an hour, and make its page.
+	$(call suite,full,$(FULL))
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
 	$(BIN)/python -m pytest --cov --cov-report=term

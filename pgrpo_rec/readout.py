@@ -1,7 +1,7 @@
 r"""Readout: mean and width of linear values, :math:`z \cdot \beta` and :math:`\sqrt{z^T C z}`.
 
-What the natural solver and the linear bandits spend most of their time on. Visits of a cluster
-go through in blocks, the innermost loops over visits: the compiler then uses vector
+The natural solver and the linear bandits need both of every item at every visit. Visits of a
+cluster go through in blocks, the innermost loops over visits: the compiler then uses vector
 instructions without reordering any sum, so a value does not depend on who else is in the block.
 
 Shapes: n visits, P clusters, K items, D columns.
@@ -17,7 +17,7 @@ from pgrpo_rec._numba import jit
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-BLOCK = 128  # visits: all of a block's columns fit the processor's nearest memory
+BLOCK = 128  # visits: up to some 30 columns of a block fit the processor's nearest memory
 
 
 @jit

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.natural import invert
+from pgrpo_rec.natural import invert, weights_left
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,11 +99,9 @@ def add_forgetting(
             sums.gram[p] *= left
             sums.moment[p] *= left
             sums.moment_one[p] *= left
-    later = heard.copy()
+    weights = weights_left(clusters, heard.size, discount)
     for i in range(rewards.size):
-        p, k = clusters[i], actions[i]
-        later[p] -= 1
-        weight = discount ** later[p]
+        p, k, weight = clusters[i], actions[i], weights[i]
         for j in range(n_columns):
             sums.moment[p, k, j] += weight * rewards[i] * z[i, j]
             sums.moment_one[p, k, j] += weight * z[i, j]

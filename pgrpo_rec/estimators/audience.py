@@ -192,7 +192,8 @@ class LearnedClusters:
         old_places, old_labels = old_places[stayed], old_labels[stayed]
         moved = labels[old_places] != old_labels
         if self.n_clusters == before and not moved.any():
-            return labels[rows], None
+            # Who was forgotten leaves the clusters as they are, but not what they have heard.
+            return labels[rows], None if stayed.all() else np.eye(before)
         weight = self._of_users.count[old_places]
         return labels[rows], _mixing(
             labels[old_places], old_labels, weight, self.n_clusters, before
@@ -221,7 +222,7 @@ class LearnedClusters:
             Where the users before went, -1 for whom the clustering has forgotten.
         """
         users = self.clustering.users_
-        if np.array_equal(users, self._users):
+        if users is self._users:
             return np.arange(users.size)
         places = find(users, self._users)
         stayed = places >= 0
