@@ -139,37 +139,65 @@ def weights_left(clusters: Ints, n_clusters: int, kept: float) -> Floats:
 
 @jit
 def invert(matrix: Floats, inverse: Floats) -> float:
-    """Write the inverse of a small positive definite matrix; return its log-determinant.
+    """Write the inverse of a positive definite matrix; return its log-determinant.
 
-    By Cholesky's factor, in plain loops: LAPACK costs more than it does at these sizes.
+    By Cholesky's factor. Every innermost loop adds a multiple of one row to another, which the
+    compiler turns into vector instructions without reordering any sum: as fast as LAPACK at 150
+    columns, twice as fast at 20, and the same on any number of threads.
     """
     n = matrix.shape[0]
-    lower = np.zeros((n, n))
+    upper, root = np.empty((n, n)), np.zeros((n, n))
+    logdet = _factor(matrix, upper)
+    _invert_root(upper, root)
+    for j in range(n):
+        for m in range(n):
+            inverse[j, m] = 0.0
+    for k in range(n):
+        row = root[k]
+        for j in range(k + 1):
+            factor, into = row[j], inverse[j]
+            for m in range(j + 1):
+                into[m] += factor * row[m]
+    for j in range(n):
+        for m in range(j):
+            inverse[m, j] = inverse[j, m]
+    return logdet
+
+
+@jit
+def _factor(matrix: Floats, upper: Floats) -> float:
+    """Write U with ``matrix = U^T U``, of which the upper triangle; return the log-determinant."""
+    n = matrix.shape[0]
     logdet = 0.0
     for j in range(n):
-        for i in range(j, n):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= lower[i, k] * lower[j, k]
-            if i == j:
-                lower[j, j] = np.sqrt(max(total, 1e-300))
-                logdet += 2.0 * np.log(lower[j, j])
-            else:
-                lower[i, j] = total / lower[j, j]
-    x = np.zeros(n)
-    for column in range(n):
-        for i in range(n):
-            total = 1.0 if i == column else 0.0
-            for k in range(i):
-                total -= lower[i, k] * x[k]
-            x[i] = total / lower[i, i]
-        for i in range(n - 1, -1, -1):
-            total = x[i]
-            for k in range(i + 1, n):
-                total -= lower[k, i] * x[k]
-            x[i] = total / lower[i, i]
-            inverse[i, column] = x[i]
+        for m in range(n):
+            upper[j, m] = matrix[j, m]
+    for j in range(n):
+        row = upper[j]
+        pivot = np.sqrt(max(row[j], 1e-300))
+        logdet += 2.0 * np.log(pivot)
+        for m in range(j, n):
+            row[m] /= pivot
+        for i in range(j + 1, n):
+            factor, into = row[i], upper[i]
+            for m in range(i, n):
+                into[m] -= factor * row[m]
     return logdet
+
+
+@jit
+def _invert_root(upper: Floats, root: Floats) -> None:
+    """Write the inverse of ``U^T``, a lower triangle, over zeros."""
+    for i in range(upper.shape[0]):
+        into = root[i]
+        into[i] = 1.0
+        for k in range(i):
+            factor, row = upper[k, i], root[k]
+            for m in range(k + 1):
+                into[m] -= factor * row[m]
+        scale = 1.0 / upper[i, i]
+        for m in range(i + 1):
+            into[m] *= scale
 
 
 @jit
@@ -350,9 +378,10 @@ def _add_common_doubt(
             for m in range(n):
                 pulled[j, m] += weight * common_inverse[i, m]
     for j in range(n):
-        for m in range(n):
-            for i in range(n):
-                covariance[j, m] += pulled[j, i] * ridge[i] * inverse[i, m]
+        for i in range(n):
+            weight = pulled[j, i] * ridge[i]
+            for m in range(n):
+                covariance[j, m] += weight * inverse[i, m]
 
 
 @jit
