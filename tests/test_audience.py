@@ -202,6 +202,7 @@ CHANGES = {
     "n_passes": (ADAM, 10, 1),
     "objective": (ADAM, "visits", "balanced"),
     "cluster_part": (ADAM, "full", "none"),
+    "item_features": ({}, None, ((0.0,), (1.0,), (3.0,))),
     "max_share": ({}, None, 0.4),
     "categories": ({"max_share": 0.5}, {0: 0, 1: 1, 2: 1}, {0: 0, 1: 0, 2: 1}),
     "random_state": ({}, 0, 1),

@@ -24,6 +24,8 @@ from pgrpo_rec.baselines import (
     LogisticTS,
     Oracle,
     Popularity,
+    SharedLinTS,
+    SharedLinUCB,
     SquareCB,
     Uniform,
 )
@@ -41,6 +43,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 QUICK = [EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Boltzmann, SquareCB]  # untuned
 # what these know is sums of answers, whatever the batches
 SUMS = [*QUICK, BoltzmannGumbel, KLUCB, EXP3, Popularity, UCB1, HybridLinTS, HybridLinUCB]
+SUMS += [SharedLinTS, SharedLinUCB]
 LEARNING = [*SUMS, LogisticTS]
 RATES = {LogisticTS, KLUCB, EXP3}  # rewards must be from 0 to 1
 BAD = {
@@ -57,6 +60,8 @@ BAD = {
     EXP3: {"learning_rate": 0.0, "mixing": 1.5},
     HybridLinTS: {"ridge": 0.0, "shared_ridge": 0.0, "width": 0.0, "discount": 0.0},
     HybridLinUCB: {"ridge": 0.0, "shared_ridge": -1.0, "width": 0.0, "discount": 1.1},
+    SharedLinTS: {"ridge": 0.0, "width": np.nan, "discount": 0.0},
+    SharedLinUCB: {"ridge": -1.0, "width": 0.0, "discount": 1.1},
     SquareCB: {"ridge": 0.0, "gamma": 0.0, "growth": -1.0, "discount": 0.0},
 }
 

@@ -35,6 +35,8 @@ from pgrpo_rec.baselines import (
     LogisticTS,
     MatrixFactorisation,
     Popularity,
+    SharedLinTS,
+    SharedLinUCB,
     SquareCB,
     Uniform,
 )
@@ -43,7 +45,7 @@ BASELINES = [
     *(kind() for kind in (EpsilonGreedy, GaussianThompson, LinTS, LinUCB, Uniform)),
     *(kind() for kind in (Boltzmann, BoltzmannGumbel, Popularity, SquareCB, UCB1)),
     *(kind() for kind in (CLUB, SCLUB, DynUCB, HybridLinTS, HybridLinUCB)),
-    MatrixFactorisation(),
+    *(kind() for kind in (MatrixFactorisation, SharedLinTS, SharedLinUCB)),
 ]
 OF_RATES = [EXP3(), KLUCB(), LogisticTS()]  # rewards must be from 0 to 1
 SOLVERS = [PGRPORecommender(solver=solver) for solver in ("natural", "adam", "sgd")]

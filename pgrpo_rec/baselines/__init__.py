@@ -17,6 +17,7 @@ from pgrpo_rec.baselines.per_user import PerUser
 from pgrpo_rec.baselines.popularity import Popularity
 from pgrpo_rec.baselines.ranked_thompson import RankedThompson
 from pgrpo_rec.baselines.sclub import SCLUB
+from pgrpo_rec.baselines.shared import SharedLinTS, SharedLinUCB
 from pgrpo_rec.baselines.square_cb import SquareCB
 from pgrpo_rec.baselines.thompson import GaussianThompson
 from pgrpo_rec.baselines.ucb1 import UCB1
@@ -44,6 +45,8 @@ __all__ = [
     "PerUser",
     "Popularity",
     "RankedThompson",
+    "SharedLinTS",
+    "SharedLinUCB",
     "SquareCB",
     "Uniform",
 ]

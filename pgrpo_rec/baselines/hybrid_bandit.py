@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,7 @@ from pgrpo_rec.baselines.hybrid import (
 from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.lin_ucb import LinUCB
 from pgrpo_rec.baselines.linear import LinearBandit
-from pgrpo_rec.estimators.parameters import check_number
+from pgrpo_rec.estimators.parameters import check_item_features, check_number
 from pgrpo_rec.interactions import Interactions, Visits
 
 Floats = NDArray[np.float64]
@@ -56,27 +57,14 @@ class HybridBandit(LinearBandit):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_number("shared_ridge", self.shared_ridge, Real, above=0.0)
-        if self.items is not None:
-            self._check_item_features(self._catalogue().size)
 
-    def _check_interactions(self, interactions: Interactions) -> None:
-        super()._check_interactions(interactions)
-        self._check_item_features(interactions.visits.available.shape[1])
-
-    def _check_item_features(self, n_items: int) -> None:
-        if self.item_features is None:
-            return
-        table = np.asarray(self.item_features, dtype=np.float64)
-        if table.ndim != 2 or len(table) != n_items or not np.isfinite(table).all():
-            raise ValueError(
-                f"item_features has shape {table.shape} for {n_items} items; a row of finite "
-                "numbers for each is needed, in the order of their sorted labels"
-            )
+    def _check_items(self, labels: NDArray[Any]) -> None:
+        check_item_features(self.item_features, labels.size)
 
     def _start(self, n_features: int) -> None:
         n_items = self.actions_.size
-        table = np.zeros((n_items, 0)) if self.item_features is None else self.item_features
-        self._item_features = np.asarray(table, dtype=np.float64)
+        table = check_item_features(self.item_features, n_items)
+        self._item_features = np.zeros((n_items, 0)) if table is None else table
         n_shared = (1 + n_features) * (1 + self._item_features.shape[1])
         self._sums_hybrid = empty_hybrid_sums(0, n_items, 1 + n_features, n_shared)
         self._hybrid = solve_hybrid(self._sums_hybrid, self.ridge, self.shared_ridge)

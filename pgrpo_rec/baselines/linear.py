@@ -57,7 +57,7 @@ class LinearBandit(Bandit):
     def _start(self, n_features: int) -> None:
         self._n_columns = 1 + n_features
         self._known = self._strangers(0)
-        self._fading = empty_sums(0, self.actions_.size, self._n_columns)
+        self._fading = self._blank(0)
         super()._start(n_features)
 
     def _grow(self, n_clusters: int) -> None:
@@ -67,19 +67,27 @@ class LinearBandit(Bandit):
         pairs = zip(self._known, more, strict=True)
         self._known = Regressions(*(np.concatenate(pair) for pair in pairs))
         if self.discount < 1.0:
-            blank = empty_sums(n_more, self.actions_.size, self._n_columns)
-            both = zip(self._fading, blank, strict=True)
+            both = zip(self._fading, self._blank(n_more), strict=True)
             self._fading = Sums(*(np.concatenate(pair) for pair in both))
 
     def _strangers(self, n_clusters: int) -> Regressions:
         """Return what is known of clusters that have answered nothing."""
         return empty_regressions(n_clusters, self.actions_.size, self._n_columns, self.ridge)
 
+    def _blank(self, n_clusters: int) -> Sums:
+        """Return sums of clusters that have answered nothing."""
+        return empty_sums(n_clusters, self.actions_.size, self._n_columns)
+
     def _z(self, visits: Visits) -> Floats:
         return np.hstack([np.ones((visits.n, 1)), visits.features])
 
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
-        rows = (self._z(interactions.visits), clusters, interactions.actions, interactions.rewards)
+        self._add(
+            self._z(interactions.visits), clusters, interactions.actions, interactions.rewards
+        )
+
+    def _add(self, z: Floats, clusters: Ints, actions: Ints, rewards: Floats) -> None:
+        rows = (z, clusters, actions, rewards)
         if self.discount < 1.0:
             add_forgetting(self._known, self._fading, *rows, self.ridge, self.discount)
         else:
@@ -88,13 +96,18 @@ class LinearBandit(Bandit):
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every item's value, (n, K) each."""
         clusters = self._clusters(visits)
+        theta, inverse, scale = self._regressions_of(clusters)
+        mean, width = read_linear(theta, inverse, self._z(visits), clusters)
+        return mean, self.width * scale * width
+
+    def _regressions_of(self, clusters: Ints) -> tuple[Floats, Floats, float]:
+        """Return coefficients and inverses, for clusters never met too, and the noise's scale."""
         inverse, (theta, scale) = self._known.inverse, self._coefficients()
         if clusters.size and clusters.max() >= len(inverse):
             stranger = self._strangers(1)
             inverse = np.concatenate([inverse, stranger.inverse])
             theta = np.concatenate([theta, stranger.theta])
-        mean, width = read_linear(theta, inverse, self._z(visits), clusters)
-        return mean, self.width * scale * width
+        return theta, inverse, scale
 
     def _coefficients(self) -> tuple[Floats, float]:
         """Return the coefficients of what is regressed on, and the scale of its noise."""

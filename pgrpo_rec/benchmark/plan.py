@@ -19,7 +19,7 @@ Family = Literal[
     "P-GRPO", "policy gradient", "bandit", "clustering bandit", "reference", "peer", "own"
 ]
 
-Need = Literal["binary rewards", "oracle", "candidates"]
+Need = Literal["binary rewards", "oracle", "candidates", "item features"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Recommender:
         Keyword arguments of ``make``.
     grid : mapping from name to list or SciPy distribution, optional
         Settings worth trying when it is tuned; without it, it is not tuned.
-    needs : tuple of {"binary rewards", "oracle", "candidates"}, optional
-        What a world must give it: rewards of 0 and 1, ``oracle_action()``, ``score()``.
-        A benchmark leaves it out elsewhere.
+    needs : tuple of {"binary rewards", "oracle", "candidates", "item features"}, optional
+        What a world must give it: rewards of 0 and 1, ``oracle_action()``, ``score()``,
+        ``item_features``. A benchmark leaves it out elsewhere.
 
     Examples
     --------
@@ -124,6 +124,12 @@ def count_items(env: VectorEnv | Env) -> int:
     if not hasattr(space, "n"):
         raise ValueError(f"{env!r} does not take one item at a time: its actions are {space}")
     return int(space.n)
+
+
+def item_features(env: VectorEnv | Env) -> NDArray[np.float64] | None:
+    """Return the observable features of a world's items, (K, m); None where there are none."""
+    table = getattr(env.unwrapped, "item_features", None)
+    return None if table is None or table.shape[1] == 0 else table
 
 
 def true_groups(env: VectorEnv | Env) -> NDArray[np.int64]:

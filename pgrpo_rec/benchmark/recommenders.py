@@ -30,10 +30,12 @@ from pgrpo_rec.baselines import (
     Oracle,
     PerUser,
     Popularity,
+    SharedLinTS,
+    SharedLinUCB,
     SquareCB,
     Uniform,
 )
-from pgrpo_rec.benchmark.plan import Family, Need, Recommender, count_items
+from pgrpo_rec.benchmark.plan import Need, Recommender, count_items, item_features
 from pgrpo_rec.benchmark.scenarios import own
 from pgrpo_rec.estimators.pgrpo import PGRPORecommender
 
@@ -60,12 +62,17 @@ def _build(kind: Any, env: VectorEnv, seed: int, **settings: Any) -> Any:
     return kind(count_items(env), random_state=seed, **settings)
 
 
+def _build_for_items(kind: Any, env: VectorEnv, seed: int, **settings: Any) -> Any:
+    """Return a recommender that is told the features of the items, where there are any."""
+    return _build(kind, env, seed, item_features=item_features(env), **settings)
+
+
 def _oracle(env: VectorEnv, seed: int) -> Oracle:
     return Oracle(env)
 
 
 def _pgrpo(name: str, told: Any, **settings: Any) -> Recommender:
-    make = partial(_build, PGRPORecommender)
+    make = partial(_build_for_items, PGRPORecommender)
     return Recommender(name, make, told, "P-GRPO", settings, _EXPLORATION)
 
 
@@ -77,10 +84,10 @@ def _policy_gradient(name: str, **settings: Any) -> Recommender:
 
 
 def _bandit(
-    name: str, kind: Any, grid: Mapping[str, Any], *needs: Need, family: Family = "bandit"
+    name: str, kind: Any, grid: Mapping[str, Any], *needs: Need, build: Any = _build
 ) -> list[Recommender]:
     """Return a bandit that pools everyone, and one told the true groups."""
-    pooled = Recommender(name, partial(_build, kind), "nothing", family, {}, grid, needs)
+    pooled = Recommender(name, partial(build, kind), "nothing", "bandit", {}, grid, needs)
     return [pooled, replace(pooled, name=f"{name} known", told="true groups")]
 
 
@@ -132,6 +139,8 @@ _ALL = [
     ),
     *_bandit("LinTS", LinTS, _LINEAR),
     *_bandit("LinUCB", LinUCB, _LINEAR),
+    *_bandit("LinTS shared", SharedLinTS, _LINEAR, "item features", build=_build_for_items),
+    *_bandit("LinUCB shared", SharedLinUCB, _LINEAR, "item features", build=_build_for_items),
     *_bandit("LinTS hybrid", HybridLinTS, _HYBRID),
     *_bandit("LinUCB hybrid", HybridLinUCB, _HYBRID),
     *_bandit(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pgrpo_rec.baselines import Uniform
-from pgrpo_rec.benchmark.plan import Recommender, Scenario, count_items
+from pgrpo_rec.benchmark.plan import Recommender, Scenario, count_items, item_features
 from pgrpo_rec.simulate import simulate
 
 _N_HEARD = 2048  # answers by which a world's rewards are judged
@@ -46,6 +46,8 @@ class World:
             return "the world cannot score several candidates of a visit"
         if "binary rewards" in recommender.needs and not self._has_binary_rewards():
             return "rewards are not 0 or 1"
+        if "item features" in recommender.needs and item_features(self._env) is None:
+            return "items have no features of their own"
         return None
 
     def _has_binary_rewards(self) -> bool:

@@ -141,10 +141,16 @@ class LearnedClusters:
     """
 
     def __init__(
-        self, clustering: PreferenceClustering, history: RewardHistory, *, by_features: bool = False
+        self,
+        clustering: PreferenceClustering,
+        history: RewardHistory,
+        *,
+        by_features: bool = False,
+        items: Floats | None = None,
     ) -> None:
         self.clustering = clustering
         self.by_features = by_features  # whether groups may differ in how they respond to them
+        self._items = items  # features by which items are known, (K, m); None: by name
         self.history = history
         self._of_users = RewardHistory(0, decay=history.decay, ddof=history.ddof)
         self._users: NDArray[Any] = np.empty(0)
@@ -180,8 +186,8 @@ class LearnedClusters:
         """Fold the rewards into the users' histories, regroup, and merge."""
         users, before, old_labels = log.visits.users, self.n_clusters, self._labels
         assert users is not None
-        features = log.visits.features if self.by_features else None
-        self.clustering.partial_fit(features, log.rewards, actions=log.actions, users=users)
+        features, actions = self._as_known(log)
+        self.clustering.partial_fit(features, log.rewards, actions=actions, users=users)
         old_places = self._make_room()
         labels = self.clustering.labels_
         rows = np.searchsorted(self._users, users)
@@ -198,6 +204,16 @@ class LearnedClusters:
         return labels[rows], _mixing(
             labels[old_places], old_labels, weight, self.n_clusters, before
         )
+
+    def _as_known(self, log: Interactions) -> tuple[Floats | None, Ints]:
+        """Return features and items by which groups are told apart.
+
+        Of many items, groups are told apart by which features of items they like: regressions
+        on all products with the visit's features would take minutes to search through.
+        """
+        if self._items is not None:
+            return self._items[log.actions], np.zeros_like(log.actions)
+        return (log.visits.features if self.by_features else None), log.actions
 
     def units(self, visits: Visits) -> Units:
         """Return the users."""

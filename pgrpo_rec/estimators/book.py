@@ -124,10 +124,14 @@ class Book:
 
     def read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every item's value, shapes (n, K)."""
-        fit = self.fit
-        if clusters.size and clusters.max() >= fit.noise.shape[0]:
-            fit = self._with_stranger()
+        fit = self.fit_of(clusters)
         return read_values(fit, np.ascontiguousarray(z[:, : fit.beta.shape[2]]), clusters)
+
+    def fit_of(self, clusters: Ints) -> Fit:
+        """Return the fit, with one more cluster if one of these has never been met."""
+        if clusters.size and clusters.max() >= self.fit.noise.shape[0]:
+            return self._with_stranger()
+        return self.fit
 
     def _with_stranger(self) -> Fit:
         """Return the fit with one more cluster of which only the common part is known."""

@@ -46,10 +46,14 @@ class Door(BaseEstimator):
     def _check_items(self, labels: NDArray[Any]) -> None:
         """Raise ValueError if these items do not fit the constructor's arguments."""
 
+    def _check_size(self, n_items: int, n_features: int) -> None:
+        """Raise ValueError if there is no room for a model of so many."""
+
     def _is_started(self) -> bool:
         return hasattr(self, "actions_")
 
     def _begin(self, labels: NDArray[Any], n_features: int) -> None:
+        self._check_size(labels.size, n_features)
         self.actions_ = labels
         self._rng = generator(self.random_state, 0)
         self._warned: set[str] = set()

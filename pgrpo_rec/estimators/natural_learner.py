@@ -60,8 +60,10 @@ class Natural:
 
     Parameters
     ----------
-    n_items, n_columns : int
-        K and D.
+    n_items : int
+        K.
+    kinds : ndarray of int64
+        Of the columns, and of the products of columns that may join; see `kinds_of_columns`.
     exploration : float
         Factor on the posterior's standard deviation.
     memory : int
@@ -73,13 +75,12 @@ class Natural:
     """
 
     def __init__(
-        self, n_items: int, n_columns: int, *, exploration: float, memory: int, adapts: bool
+        self, n_items: int, kinds: Ints, *, exploration: float, memory: int, adapts: bool
     ) -> None:
-        self.n_columns = n_columns
+        self.n_columns = n_columns = int((kinds < 2).sum())
         self.adapts = adapts
         self.exploration = exploration
         self.memory = memory
-        kinds = kinds_of_columns(n_items, n_columns)
         self._pairs = np.triu_indices(n_columns - 1)
         self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
         self.two_values = TwoValues()
@@ -111,6 +112,15 @@ class Natural:
         """The fit that items are shown by."""
         return self._followed.fit
 
+    def fit_of(self, clusters: Ints) -> Fit:
+        """Return the fit that items are shown by, also for clusters never met."""
+        return self._followed.fit_of(clusters)
+
+    @property
+    def width(self) -> float:
+        """Standard deviations are multiplied by this to explore."""
+        return self.exploration * (WIDTH_OF_CLICKS if self._clicks else 1.0)
+
     @property
     def _clicks(self) -> bool:
         """Whether rewards are fitted as clicks."""
@@ -131,8 +141,7 @@ class Natural:
     ) -> Floats:
         """Return the posterior-sampling probabilities."""
         mean, std = self._read(z, clusters, own)
-        width = self.exploration * (WIDTH_OF_CLICKS if self._clicks else 1.0)
-        return probability_of_best(mean, width * std, available)
+        return probability_of_best(mean, self.width * std, available)
 
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:
         """Return the expected advantages, or log-odds against the cluster's own."""
@@ -357,7 +366,7 @@ class Natural:
     def _keep(self, answers: Answers, audience: Audience) -> None:
         if self.n_columns == 1 or not isinstance(audience, LearnedClusters):
             return
-        self._kept.append(answers)
+        self._kept.append(answers._replace(available=answers.available[:, :0]))  # it is large
         self._n_kept += answers.actions.size
         while self._n_kept > self.memory and len(self._kept) > 1:
             self._n_kept -= self._kept.popleft().actions.size

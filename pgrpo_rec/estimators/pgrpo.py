@@ -15,13 +15,15 @@ from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.constraints import cap_shares
 from pgrpo_rec.estimators.audience import Audience, Everyone, KnownClusters, LearnedClusters
 from pgrpo_rec.estimators.base import BaseRecommender
+from pgrpo_rec.estimators.bilinear_learner import Bilinear
 from pgrpo_rec.estimators.clustering import PreferenceClustering
 from pgrpo_rec.estimators.comparison import Comparison
 from pgrpo_rec.estimators.door import warn_once
 from pgrpo_rec.estimators.first_order import FirstOrder
 from pgrpo_rec.estimators.learners import Answers, Learner
 from pgrpo_rec.estimators.learning_curve import LearningCurve
-from pgrpo_rec.estimators.natural_learner import Natural
+from pgrpo_rec.estimators.natural_learner import Natural, kinds_of_columns
+from pgrpo_rec.estimators.parameters import check_item_features, check_products
 from pgrpo_rec.estimators.settings import check_cap, check_settings
 from pgrpo_rec.estimators.weighing import Satisfaction, Weighing
 from pgrpo_rec.fairness import EachVisit, Objective, as_objective
@@ -51,6 +53,12 @@ class PGRPORecommender(BaseRecommender):
     items : int or array of labels, optional
         The catalogue: needed to `recommend` before any feedback, else learned from the
         first log.
+    item_features : array, shape (K, m), optional
+        Solver "natural": features of the items, in the order of their sorted labels. One fit for
+        all items then, on products of the visit's features with the item's: for very many
+        items, most of which nobody has seen (`pgrpo_rec.bilinear`). What an item has beyond its
+        features is not learned, ``user_adaptation`` does nothing, and learned groups are told
+        apart by the features of items that people like.
     policy : {"linear", "tabular"}, default="linear"
         "linear" has weights on the features for every item; "tabular" ignores the features.
     advantage : str, default="pgrpo"
@@ -192,6 +200,7 @@ class PGRPORecommender(BaseRecommender):
         self,
         items: int | ArrayLike | None = None,
         *,
+        item_features: ArrayLike | None = None,
         policy: Literal["linear", "tabular"] = "linear",
         advantage: str = "pgrpo",
         solver: Literal["natural", "adam", "sgd"] = "natural",
@@ -226,6 +235,7 @@ class PGRPORecommender(BaseRecommender):
         random_state: Seed = None,
     ) -> None:
         self.items = items
+        self.item_features = item_features
         self.policy = policy
         self.advantage = advantage
         self.solver = solver
@@ -266,10 +276,17 @@ class PGRPORecommender(BaseRecommender):
 
     def _check_items(self, labels: NDArray[Any]) -> None:
         check_cap(self, labels)
+        check_item_features(self.item_features, labels.size)
+
+    def _check_size(self, n_items: int, n_features: int) -> None:
+        table = check_item_features(self.item_features, n_items)
+        if table is not None:
+            check_products(table, 0 if self.policy == "tabular" else n_features)
 
     def _start(self, n_features: int) -> None:
         n_columns = 1 if self.policy == "tabular" else 1 + n_features
         self.__dict__.pop("clustering_", None)  # of an earlier fit
+        self._item_features = check_item_features(self.item_features, self.actions_.size)
         self._learner = self._new_learner(self.actions_.size, n_columns)
         self._weighing = self._new_weighing(self.actions_.size, n_columns)
         self._categories = check_cap(self, self.actions_)
@@ -288,14 +305,22 @@ class PGRPORecommender(BaseRecommender):
         objective = as_objective(self.objective)
         if not objective.watches:
             return Weighing(objective, None)
-        model = Natural(n_items, n_columns, exploration=1.0, memory=self.memory, adapts=False)
+        kinds = kinds_of_columns(n_items, n_columns)
+        model = Natural(n_items, kinds, exploration=1.0, memory=self.memory, adapts=False)
         return Weighing(objective, Satisfaction(model))
 
     def _new_learner(self, n_items: int, n_columns: int) -> Learner:
+        if self._item_features is not None:
+            return Bilinear(
+                self._item_features,
+                n_columns,
+                exploration=self.exploration,
+                memory=self.memory,
+            )
         if self.solver == "natural":
             return Natural(
                 n_items,
-                n_columns,
+                kinds_of_columns(n_items, n_columns),
                 exploration=self.exploration,
                 memory=self.memory,
                 adapts=self.user_adaptation,
@@ -343,14 +368,19 @@ class PGRPORecommender(BaseRecommender):
         if kind is LearnedClusters:
             self.clustering_ = PreferenceClustering(
                 self.n_clusters,
-                items=self.actions_.size,
+                items=self.actions_.size if self._item_features is None else 1,
                 refit_factor=REFIT_FACTOR,
                 memory=self.memory,
                 max_users=self.max_users,
                 random_state=generator(self.random_state, 1),
             )
             history = RewardHistory(1, decay=self.history_decay)
-            return LearnedClusters(self.clustering_, history, by_features=self.policy == "linear")
+            return LearnedClusters(
+                self.clustering_,
+                history,
+                by_features=self.policy == "linear",
+                items=self._item_features,
+            )
         if kind is KnownClusters:
             return KnownClusters(RewardHistory(0, decay=self.history_decay))
         return Everyone(RewardHistory(1, decay=self.history_decay))
@@ -406,16 +436,19 @@ class PGRPORecommender(BaseRecommender):
 
     def _probabilities(self, visits: Visits) -> Floats:
         """Return the mixture of the clusters' policies, by how likely each is the user's."""
-        z, mixture = self._z(visits), np.zeros((visits.n, self.actions_.size))
-        own = self._own_answers(visits)
-        for rows, clusters, share in self._meet(visits).parts(visits):
-            mine = None if own is None else OwnAnswers(own.heard[rows], own.total[rows])
-            available = visits.available[rows]
-            of_cluster = self._learner.probabilities(z[rows], clusters, available, mine)
-            mixture[rows] += share[:, None] * of_cluster
+        z, own, available = self._z(visits), self._own_answers(visits), visits.available
+        parts = list(self._meet(visits).parts(visits))
+        if len(parts) == 1:  # everyone is of one cluster for certain
+            policy = self._learner.probabilities(z, parts[0][1], available, own)
+        else:
+            policy = np.zeros(available.shape)
+            for rows, clusters, share in parts:
+                mine = None if own is None else OwnAnswers(own.heard[rows], own.total[rows])
+                of_cluster = self._learner.probabilities(z[rows], clusters, available[rows], mine)
+                policy[rows] += share[:, None] * of_cluster
         if self.max_share is None:
-            return mixture
-        return cap_shares(mixture, self._categories, self.max_share, visits.available)
+            return policy
+        return cap_shares(policy, self._categories, self.max_share, available)
 
     def _values(self, visits: Visits) -> Floats:
         clusters = self._meet(visits).index(visits)
@@ -424,7 +457,8 @@ class PGRPORecommender(BaseRecommender):
 
     def _own_answers(self, visits: Visits) -> OwnAnswers | None:
         audience = self._meet(visits)
-        if not self.user_adaptation or not isinstance(audience, LearnedClusters):
+        known_by_name = self.user_adaptation and self._item_features is None
+        if not known_by_name or not isinstance(audience, LearnedClusters):
             return None
         assert visits.users is not None
         return audience.own_answers(visits.users) if audience.has_met_anyone else None

@@ -98,6 +98,11 @@ def check_settings(settings: Any) -> None:
             f"advantage={settings.advantage!r} needs a first-order solver: solver='adam' or 'sgd'; "
             "'natural' is the fit of 'pgrpo' advantages"
         )
+    if settings.item_features is not None and settings.solver != "natural":
+        raise ValueError(
+            f"item_features need solver='natural', not {settings.solver!r}: first-order solvers "
+            "have weights of each item"
+        )
     _check_sharing(settings)
 
 
