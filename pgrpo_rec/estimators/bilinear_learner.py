@@ -23,6 +23,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+WIDTH = 0.5  # of exploration: values of many items are drawn one by one, though they share
+# coefficients, and the largest of so many draws lies far out
+FIRST_RIDGE = 1.0  # with fewer answers than coefficients the evidence asks for far more
+
 
 class Bilinear:
     """Posterior sampling on one least-squares fit for all items.
@@ -46,7 +50,15 @@ class Bilinear:
         self._columns = np.ascontiguousarray(self._items.T)
         kinds = np.ones(n_columns * self._items.shape[1], dtype=np.int64)
         kinds[0] = 0
-        self._one = Natural(1, kinds, exploration=exploration, memory=memory, adapts=False)
+        self._one = Natural(
+            1,
+            kinds,
+            exploration=WIDTH * exploration,
+            memory=memory,
+            adapts=False,
+            first_ridge=FIRST_RIDGE,
+            least_heard=kinds.size,
+        )
 
     def probabilities(
         self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None

@@ -72,15 +72,29 @@ class Natural:
         clustering's sums suffice.
     adapts : bool
         With learned clusters: add each person's own answers to the cluster's fit.
+    first_ridge : float
+        Of every coefficient, until a cluster has answered ``least_heard`` times; the evidence
+        is asked for better ones then.
+    least_heard : float
     """
 
     def __init__(
-        self, n_items: int, kinds: Ints, *, exploration: float, memory: int, adapts: bool
+        self,
+        n_items: int,
+        kinds: Ints,
+        *,
+        exploration: float,
+        memory: int,
+        adapts: bool,
+        first_ridge: float = FIRST_RIDGE,
+        least_heard: float = 0.0,
     ) -> None:
         self.n_columns = n_columns = int((kinds < 2).sum())
         self.adapts = adapts
         self.exploration = exploration
         self.memory = memory
+        self._first_ridge = first_ridge
+        self._least_heard = least_heard
         self._pairs = np.triu_indices(n_columns - 1)
         self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
         self.two_values = TwoValues()
@@ -190,7 +204,7 @@ class Natural:
         self.two_values.grow(n_clusters)
         weight = mixing / np.maximum(mixing.sum(axis=1, keepdims=True), 1e-300)
         strange = mixing.sum(axis=1) == 0.0
-        own = weight @ self.priors.own + np.where(strange[:, None], FIRST_RIDGE, 0.0)
+        own = weight @ self.priors.own + np.where(strange[:, None], self._first_ridge, 0.0)
         if strange.any():
             own[strange, 2] = NO_PRODUCTS
         noise = weight @ self.priors.noise + np.where(strange, 1.0, 0.0)
@@ -285,6 +299,8 @@ class Natural:
             self._refresh(audience)
             straight = self.priors._replace(kinds=self.priors.kinds[: self.n_columns])
             chosen = choose_priors(book.used, book.fit, level, std, straight, noise)
+            few = self.sums.heard.sum(axis=1) < self._least_heard
+            chosen.own[few] = self.priors.own[few]
             self.priors = chosen._replace(kinds=self.priors.kinds)
         if self.priors.kinds.size > self.n_columns:
             priors = self.priors._replace(own=self.priors.own.copy())
