@@ -15,7 +15,7 @@ demo: $(VENV)/.plot  ## See P-GRPO learn for people who differ (ARGS="--ratings 
 	$(BIN)/pgrpo-rec demo $(ARGS)
 
 SHORT := --scenario clicks scales logit --interactions 12800 --seeds 5 --tune 2 --budget 5
-FULL := --scenario clicks scales logit nonlinear nonlinear_logit hard churn \
+FULL := --scenario clicks scales logit nonlinear nonlinear_logit drift many hard churn ratings \
 	--interactions 12800 --seeds 10 --tune 2 --budget 3
 KEPT := run.json summary.csv tuning.parquet costs.parquet standings.md report.html
 
@@ -29,7 +29,7 @@ endef
 benchmark: $(VENV)/.report  ## Run the standard suite in short, and make its page; a stopped run goes on.
 	$(call suite,short,$(SHORT))
 
-benchmark-full: $(VENV)/.report  ## Run the standard suite on seven scenarios, most of an hour, and make its page.
+benchmark-full: $(VENV)/.report  ## Run the standard suite on all ten scenarios, about an hour, and make its page.
 	$(call suite,full,$(FULL))
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.

@@ -18,12 +18,15 @@ RECOMMENDERS = (
     "P-GRPO one group",
     "LinTS known",
     "LinTS",
+    "LinTS shared known",
+    "LinTS shared",
     "LinUCB known",
     "Thompson (Gaussian)",
     "Thompson (beta)",
     "epsilon-greedy",
     "REINFORCE",
     "GRPO (G=4)",
+    "DynUCB",
     "uniform",
     "oracle",
 )
@@ -44,7 +47,7 @@ def add_benchmark(commands: Any, positive: Callable[[str], int]) -> None:
     parser.add_argument(
         "--recommender",
         **several,
-        help="or module:name of your own; default: thirteen of the names",
+        help="or module:name of your own; default: sixteen of the names",
     )
     parser.add_argument("--seeds", type=positive, default=20, metavar="N", help="default: 20")
     parser.add_argument(

@@ -19,7 +19,7 @@ Family = Literal[
     "P-GRPO", "policy gradient", "bandit", "clustering bandit", "reference", "peer", "own"
 ]
 
-Need = Literal["binary rewards", "oracle", "candidates", "item features"]
+Need = Literal["binary rewards", "oracle", "candidates", "item features", "few items"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Recommender:
         Keyword arguments of ``make``.
     grid : mapping from name to list or SciPy distribution, optional
         Settings worth trying when it is tuned; without it, it is not tuned.
-    needs : tuple of {"binary rewards", "oracle", "candidates", "item features"}, optional
-        What a world must give it: rewards of 0 and 1, ``oracle_action()``, ``score()``,
-        ``item_features``. A benchmark leaves it out elsewhere.
+    needs : tuple of str, optional
+        What a world must give it: "binary rewards", 0 and 1; "oracle", ``oracle_action()``;
+        "candidates", ``score()``; "item features", ``item_features``; "few items", not so many
+        that a regression for each user and item takes minutes a run. A benchmark leaves it out
+        elsewhere.
 
     Examples
     --------

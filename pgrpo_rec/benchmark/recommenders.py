@@ -93,7 +93,8 @@ def _bandit(
 
 def _clustering(name: str, kind: Any, grid: Mapping[str, Any]) -> Recommender:
     grid = {**grid, "width": [0.05, 0.1, 0.3, 1.0], "ridge": [0.3, 1.0, 5.0]}
-    return Recommender(name, partial(_build, kind), "users", "clustering bandit", {}, grid)
+    make = partial(_build, kind)
+    return Recommender(name, make, "users", "clustering bandit", {}, grid, ("few items",))
 
 
 def _build_per_user(kind: Any, env: VectorEnv, seed: int, **settings: Any) -> PerUser:

@@ -62,9 +62,9 @@ _WORLDS: dict[str, tuple[str, dict[str, Any], int, str]] = {
     ),
     "drift": (
         "PreferenceBandit-v0",
-        {"preset": "drift"},
-        N_ROUNDS,
-        "logit; the majority's taste is replaced, a minority's turns, the other's stays",
+        {"preset": "drift", "drift_visits": 200},
+        200,
+        "logit; the majority's taste is replaced at a third, a minority's turns, the other's stays",
     ),
     "many": (
         "PreferenceBandit-v0",

@@ -10,6 +10,7 @@ from pgrpo_rec.baselines import Uniform
 from pgrpo_rec.benchmark.plan import Recommender, Scenario, count_items, item_features
 from pgrpo_rec.simulate import simulate
 
+_FEW_ITEMS = 200
 _N_HEARD = 2048  # answers by which a world's rewards are judged
 
 
@@ -48,6 +49,8 @@ class World:
             return "rewards are not 0 or 1"
         if "item features" in recommender.needs and item_features(self._env) is None:
             return "items have no features of their own"
+        if "few items" in recommender.needs and count_items(self._env) > _FEW_ITEMS:
+            return f"a regression for each user or group and item, for over {_FEW_ITEMS} items"
         return None
 
     def _has_binary_rewards(self) -> bool:
