@@ -15,13 +15,14 @@ hours). n visits say as much as :math:`m = n / (1 + (n - 1) \rho)` that have not
 each other: :math:`\rho = 1` is a feature that never changes. The logits are fitted to one
 visit a user, which is what is known of a stranger, and :math:`s_p (\pi_p(\bar x) / s_p)^m` is
 the prior of whom n visits are known. Of several :math:`\rho` and the shares alone, people held
-out decide, by the likelihood of their answers.
+out decide, by the likelihood of their answers; they choose the ridge of the weights b, too.
 
 Shapes: n rows, U users, P clusters, q features.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,13 +33,13 @@ from threadpoolctl import threadpool_limits
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-RIDGE = 1.0  # of the logits' weights, on standardised features, in people
+RIDGES = (100.0, 10.0, 1.0)  # that are tried, of weights on standardised features, in people
 CORRELATIONS = (1.0, 0.3, 0.1, 0.03, 0.0)  # of visits of one person, that are tried
 ERRORS = 2.0  # standard errors by which features must predict better than the shares
 LEAST_GAIN = 2.0  # nats over all people: a cluster of one or two is no reason to believe features
 N_FOLDS = 5
-N_PASSES = 3  # fits, each to where the one before places people; more change nothing
-SAMPLE_SIZE = 10_000  # users; more do not make a few weights much better
+N_PASSES = 2  # fits, each to where the one before places people; more change nothing
+SAMPLE_SIZE = 5_000  # users; more do not make a few weights much better
 MAX_TILT = 30.0  # of logits: never quite certain, and never out of range
 
 
@@ -216,35 +217,43 @@ def fit_gate(known: Known, resp: Floats, shares: Floats, rng: np.random.Generato
     n_users, n_clusters = resp.shape
     if n_clusters < 2 or n_users < 2 * N_FOLDS or (np.ptp(known.last, axis=0) == 0.0).all():
         return None
+    with threadpool_limits(1):  # sums over threads would depend on their number
+        return _chosen(known, resp, shares, rng)
+
+
+def _chosen(known: Known, resp: Floats, shares: Floats, rng: np.random.Generator) -> Gate | None:
+    """Return the gate that predicts people held out best, if it is better than the shares."""
+    n_users = resp.shape[0]
     fold = rng.permutation(n_users) % N_FOLDS
-    gain = np.zeros((len(CORRELATIONS), n_users))
+    tried = list(product(RIDGES, CORRELATIONS))
+    gain = np.zeros((len(tried), n_users))
     for f in range(N_FOLDS):
         held = fold == f
-        gate = _fit(known.last[~held], resp[~held], shares)
-        for i, correlation in enumerate(CORRELATIONS):
-            by = gate._replace(correlation=correlation).tilt(known.mean[held], known.n_visits[held])
-            gain[i, held] = gains(resp[held], by)
-    best = int(gain.sum(axis=1).argmax())  # of equals the first: features of the person
+        gates = {ridge: _fit(known.last[~held], resp[~held], shares, ridge) for ridge in RIDGES}
+        for i, (ridge, correlation) in enumerate(tried):
+            gate = gates[ridge]._replace(correlation=correlation)
+            gain[i, held] = gains(resp[held], gate.tilt(known.mean[held], known.n_visits[held]))
+    best = int(gain.sum(axis=1).argmax())  # of equals the first: the simplest
     needed = max(ERRORS * float(gain[best].std()) * np.sqrt(n_users), LEAST_GAIN)
     if gain[best].sum() <= needed:
         return None
-    return _fit(known.last, resp, shares)._replace(correlation=CORRELATIONS[best])
+    ridge, correlation = tried[best]
+    return _fit(known.last, resp, shares, ridge)._replace(correlation=correlation)
 
 
-def _fit(features: Floats, resp: Floats, shares: Floats) -> Gate:
+def _fit(features: Floats, resp: Floats, shares: Floats, ridge: float) -> Gate:
     """Fit logits to where people are, which itself depends on the logits: a few EM passes."""
     n_users, n_clusters = resp.shape
     centre, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 1e-12 * (1.0 + np.abs(centre)), scale, np.inf)
     rows = np.repeat((features - centre) / scale, n_clusters, axis=0)
     labels = np.tile(np.arange(n_clusters), n_users)
-    model = LogisticRegression(C=1.0 / RIDGE, max_iter=1000, warm_start=True)
+    model = LogisticRegression(C=1.0 / ridge, tol=1e-3, max_iter=1000, warm_start=True)
     placed, ones = resp, np.ones(n_users, dtype=np.int64)
     for _ in range(N_PASSES):
         # No cluster may be without anybody: one person's worth is shared among all.
         weights = placed + shares / n_users
-        with threadpool_limits(1):  # sums over threads would depend on their number
-            model.fit(rows, labels, sample_weight=weights.ravel())
+        model.fit(rows, labels, sample_weight=weights.ravel())
         coef, constants = model.coef_, model.intercept_
         if n_clusters == 2:
             coef, constants = np.vstack([0.0 * coef, coef]), np.append(0.0, constants)
