@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 import pgrpo_envs  # noqa: F401  registers the worlds
 from pgrpo_rec import PGRPORecommender, simulate
+from pgrpo_rec.clustering import concomitant
 from pgrpo_rec.clustering.concomitant import Gate, Known, UserFeatures, fit_gate
 from pgrpo_rec.estimators.clustering import PreferenceClustering
 
@@ -288,6 +289,32 @@ def test_features_never_learned_from_say_nothing():
     clustering = town.fitted(told=False)
     proba = clustering.predict_proba([3, 77_777], np.ones((2, 5)))
     assert_array_equal(proba, clustering.predict_proba([3, 77_777]))
+
+
+def test_asking_changes_nothing():
+    town = Town(10)
+    clustering = town.fitted()
+    rewards, log = town.answers(500, np.arange(500) % 100)
+    log["users"] += 5000  # without features, beside those who have told them
+    clustering.partial_fit(None, rewards, **log)
+    before = pickle.dumps(clustering)
+    for told in (None, np.ones((600, 2))):
+        clustering.predict_proba(4950 + np.arange(600), told)
+    assert pickle.dumps(clustering) == before
+
+
+def test_very_many_features_are_fitted_to_fewer_people(monkeypatch):
+    sizes = []
+
+    def fit(known, *_args):
+        sizes.append(known.last.shape[0])
+
+    monkeypatch.setattr(concomitant, "fit_gate", fit)
+    for n_features in (10, 1000, 20_000):
+        features = UserFeatures(n_features)
+        features.add(np.arange(200), np.ones((200, n_features)))
+        features.refit(np.ones((200, 4)) / 4, np.ones(4) / 4, np.random.default_rng(0))
+    assert sizes == [200, 125, 6]
 
 
 # --- recommending --------------------------------------------------------------------------

@@ -22,7 +22,6 @@ Shapes: n rows, U users, P clusters, q features.
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +39,7 @@ LEAST_GAIN = 2.0  # nats over all people: a cluster of one or two is no reason t
 N_FOLDS = 5
 N_PASSES = 2  # fits, each to where the one before places people; more change nothing
 SAMPLE_SIZE = 5_000  # users; more do not make a few weights much better
+CELLS = 500_000  # of users x clusters x features at most, so that a fit takes seconds
 MAX_TILT = 30.0  # of logits: never quite certain, and never out of range
 
 
@@ -60,7 +60,7 @@ class Gate(NamedTuple):
     correlation: float
 
     def tilt(self, mean: Floats, n_visits: Ints) -> Floats:
-        """Return by what a cluster is likelier than by its share, shape (n, P); scale is free."""
+        """Return by what each cluster is likelier than by its share, shape (n, P)."""
         # No matrix product: its last digits would depend on the number of threads.
         logits = np.einsum("nq,pq->np", mean, self.weights) + self.constants
         logits -= _log_sum(logits)
@@ -85,9 +85,19 @@ class UserFeatures:
         self._last = np.zeros((0, n_features))
         self._n_visits = np.zeros(0, dtype=np.int64)
 
+    def make_room(self, n_users: int) -> None:
+        """Have a row for so many users; room doubles, so that a new one costs no copy of all."""
+        missing = n_users - self._n_visits.size
+        if missing > 0:
+            more = max(missing, self._n_visits.size)
+            empty = np.zeros((more, self.n_features))
+            self._total = np.concatenate([self._total, empty])
+            self._last = np.concatenate([self._last, empty])
+            self._n_visits = np.concatenate([self._n_visits, np.zeros(more, dtype=np.int64)])
+
     def add(self, rows: Ints, features: Floats) -> None:
         """Remember what the features of these users were at one visit more."""
-        self._make_room(int(rows.max(initial=-1)) + 1)
+        self.make_room(int(rows.max(initial=-1)) + 1)
         # Several answers of one visit, as of a slate, are rows that repeat each other.
         again = np.zeros(rows.size, dtype=np.bool_)
         again[1:] = (rows[1:] == rows[:-1]) & (features[1:] == features[:-1]).all(axis=1)
@@ -98,17 +108,17 @@ class UserFeatures:
 
     def follow_users(self, moved: Ints) -> None:
         """Give users their new rows, and forget those of row -1."""
-        self._make_room(moved.size)
+        self.make_room(moved.size)
         stay = np.flatnonzero(moved >= 0)
         self._total, self._last = self._total[stay], self._last[stay]
         self._n_visits = self._n_visits[stay]
 
     def refit(self, resp: Floats, shares: Floats, rng: np.random.Generator) -> None:
         """Learn what features say of users with these responsibilities under the shares."""
-        self._make_room(resp.shape[0])
         rows = np.flatnonzero(self._n_visits[: resp.shape[0]])
-        if rows.size > SAMPLE_SIZE:
-            rows = np.sort(rng.choice(rows, SAMPLE_SIZE, replace=False))
+        at_most = min(SAMPLE_SIZE, CELLS // (resp.shape[1] * self.n_features))
+        if rows.size > at_most:
+            rows = np.sort(rng.choice(rows, at_most, replace=False))
         self.gate = fit_gate(self._known(rows), resp[rows], shares, rng)
 
     def tilts(self, rows: Ints, told: Floats | None = None) -> Floats | None:
@@ -127,7 +137,6 @@ class UserFeatures:
         """
         if self.gate is None:
             return None
-        self._make_room(int(rows.max(initial=-1)) + 1)
         known = rows >= 0
         known[known] = self._n_visits[rows[known]] > 0
         tilts = np.ones((rows.size, self.gate.log_shares.size))
@@ -141,16 +150,6 @@ class UserFeatures:
     def _known(self, rows: Ints) -> Known:
         n_visits = self._n_visits[rows]
         return Known(self._total[rows] / n_visits[:, None], self._last[rows], n_visits)
-
-    def _make_room(self, n_users: int) -> None:
-        """Room doubles: a new user costs no copy of all."""
-        missing = n_users - self._n_visits.size
-        if missing > 0:
-            more = max(missing, self._n_visits.size)
-            empty = np.zeros((more, self.n_features))
-            self._total = np.concatenate([self._total, empty])
-            self._last = np.concatenate([self._last, empty])
-            self._n_visits = np.concatenate([self._n_visits, np.zeros(more, dtype=np.int64)])
 
 
 def check_user_features(values: Any, n: int, known: int | None) -> Floats:
@@ -222,23 +221,37 @@ def fit_gate(known: Known, resp: Floats, shares: Floats, rng: np.random.Generato
 
 
 def _chosen(known: Known, resp: Floats, shares: Floats, rng: np.random.Generator) -> Gate | None:
-    """Return the gate that predicts people held out best, if it is better than the shares."""
+    """Return the gate that predicts people held out best, if it is better than the shares.
+
+    The ridge is chosen as for strangers, by one visit each: else many visits of little
+    correlation would make up for weights that are too small, but not for strangers.
+    """
     n_users = resp.shape[0]
     fold = rng.permutation(n_users) % N_FOLDS
-    tried = list(product(RIDGES, CORRELATIONS))
-    gain = np.zeros((len(tried), n_users))
-    for f in range(N_FOLDS):
-        held = fold == f
-        gates = {ridge: _fit(known.last[~held], resp[~held], shares, ridge) for ridge in RIDGES}
-        for i, (ridge, correlation) in enumerate(tried):
-            gate = gates[ridge]._replace(correlation=correlation)
-            gain[i, held] = gains(resp[held], gate.tilt(known.mean[held], known.n_visits[held]))
-    best = int(gain.sum(axis=1).argmax())  # of equals the first: the simplest
-    needed = max(ERRORS * float(gain[best].std()) * np.sqrt(n_users), LEAST_GAIN)
-    if gain[best].sum() <= needed:
+    strangers = known._replace(mean=known.last, n_visits=np.ones(n_users, dtype=np.int64))
+    gates = {
+        ridge: [_fit(known.last[fold != f], resp[fold != f], shares, ridge) for f in range(N_FOLDS)]
+        for ridge in RIDGES
+    }
+    ridge = max(RIDGES, key=lambda r: _held_out(gates[r], 1.0, fold, strangers, resp).sum())
+    trials = {c: _held_out(gates[ridge], c, fold, known, resp) for c in CORRELATIONS}
+    best = max(CORRELATIONS, key=lambda c: trials[c].sum())  # of equals the first
+    needed = max(ERRORS * float(trials[best].std()) * np.sqrt(n_users), LEAST_GAIN)
+    if trials[best].sum() <= needed:
         return None
-    ridge, correlation = tried[best]
-    return _fit(known.last, resp, shares, ridge)._replace(correlation=correlation)
+    return _fit(known.last, resp, shares, ridge)._replace(correlation=best)
+
+
+def _held_out(
+    gates: list[Gate], correlation: float, fold: Ints, known: Known, resp: Floats
+) -> Floats:
+    """Return gains of people by the gates that were fitted without their fold, shape (n,)."""
+    gain = np.zeros(fold.size)
+    for f, gate in enumerate(gates):
+        held = fold == f
+        by = gate._replace(correlation=correlation).tilt(known.mean[held], known.n_visits[held])
+        gain[held] = gains(resp[held], by)
+    return gain
 
 
 def _fit(features: Floats, resp: Floats, shares: Floats, ridge: float) -> Gate:

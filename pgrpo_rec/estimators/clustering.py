@@ -524,6 +524,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             if self._about is None:
                 self._about = UserFeatures(about.shape[1])
             self._about.add(rows, about)
+        if self._about is not None:
+            self._about.make_room(self.users_.size)
 
     def _placed(self, rows: Ints) -> Floats:
         """Return the probability of each cluster, of some rows, shape (n, P)."""
