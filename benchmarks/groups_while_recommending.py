@@ -81,7 +81,7 @@ def contenders(world, seed):
 
 
 def one_seed(options, seed):
-    """Return a row a contender: normalised regret of each group, and raw regret in all."""
+    """Return a row a contender: regret of each group, normalised, and in all; share of clicks."""
     rows = []
     for name, learner, told in contenders(make_world(options, seed), seed):
         if options.only and name not in options.only:
@@ -92,6 +92,7 @@ def one_seed(options, seed):
         groups = table.groupby("user_type")[["regret", "worst"]].sum()
         share = (groups["regret"] / groups["worst"]).to_numpy()
         row = {"seed": seed, "contender": name, "raw": table["regret"].sum()}
+        row["value"] = table["expected_reward"].mean()
         row |= {"mean": share.mean(), "small": share[1:].mean()}
         row |= {f"group {p}": value for p, value in enumerate(share)}
         rows.append(row)
@@ -128,6 +129,10 @@ def report(rows):
             alone = table[measure]["learned, groups only"].to_numpy()
             share = ratio(table[measure]["learned"].to_numpy(), alone)
             print(f"following the single user, {measure}: {share}")
+        both = (table["value"][name] for name in ("learned", "learned, groups only"))
+        followed, alone = (column.to_numpy() for column in both)
+        mean, low, high = mean_interval(followed / alone - 1.0)
+        print(f"following the single user, clicks: {mean:+.2%} [{low:+.2%}, {high:+.2%}]")
 
 
 def main():

@@ -2,11 +2,13 @@
 
 Half of the people teach: all their answers are heard, groups and every group's mean of every
 item are learned from them. The other half are strangers: of each, answers to some items are
-heard, and place them in a group; then one of the *other* items is recommended, of those that
-they rated, and their rating of it is the value. So no answer that is scored was heard, nor
-anything else from which it could be remembered. ``one`` recommends by the mean over all
-teachers; ``groups`` by the groups of `PreferenceClustering` with all defaults; ``told`` by a
-known group (the party; the gender) or, for jokes, k-means with 5 groups on the same 30 jokes.
+heard (or gender and age are known), and place them in a group; then one of the *other* items is
+recommended, of those that they rated, and their rating of it is the value. So no answer that is
+scored was heard, nor anything else from which it could be remembered. ``one`` recommends by
+the mean over all teachers; ``groups`` by the groups of `PreferenceClustering` with all defaults;
+``told`` by a known group (the party; the gender) or, for jokes, k-means with 5 groups on the
+same 30 jokes. Of films, strangers are placed by their hobbies; by gender and age; by half of the
+films; or by gender, age and half of the films. These three learn groups from films alone.
 
 Values are means over people of their mean over random halvings; the interval of the gain is
 over people. ``says`` is what the tool may claim.
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.cluster import KMeans
 
 from pgrpo_rec.datasets import read_ratings
@@ -38,12 +41,14 @@ class People(NamedTuple):
     """Dense ratings (U, K), NaN where there is none; the items that strangers are asked about.
 
     ``asked``: columns, or None for a random half of the items at each halving; ``known``: a
-    group of each person, or the number of groups of k-means, or None.
+    group of each person, or the number of groups of k-means, or None; ``about``: features of
+    each person, told of teachers and strangers.
     """
 
     ratings: np.ndarray
     asked: np.ndarray | None
     known: np.ndarray | int | None
+    about: np.ndarray | None = None
 
 
 def load(folder):
@@ -62,6 +67,11 @@ def load(folder):
     without = tastes.items != "Comedy"
     asked_without = np.flatnonzero(np.isin(tastes.items[without], HOBBIES))
     yield "films without comedy, by hobbies", People(dense[:, without], asked_without, gender)
+    films = dense[:, without & np.isin(tastes.items, FILMS)]
+    about, nothing = gender_and_age(folder / "yps" / "responses.csv.gz"), np.empty(0, dtype=int)
+    yield "films without comedy, by gender, age", People(films, nothing, gender, about)
+    yield "films without comedy, by half", People(films, None, gender)
+    yield "films without comedy, by all three", People(films, None, gender, about)
     yield "films with comedy, by hobbies", People(dense, asked, gender)
     stars = read_ratings(folder / "ml-100k" / "ratings.csv.gz").to_dense()
     most = np.argsort(-np.isfinite(stars).sum(axis=0), kind="stable")[:300]
@@ -71,6 +81,13 @@ def load(folder):
         heard = np.isfinite(opinions)
         opinions = opinions[heard.sum(axis=1) >= 10][:, heard.sum(axis=0) >= 50]
         yield f"opinions, {name}", People(opinions, None, None)
+
+
+def gender_and_age(path):
+    """Return three columns: female, male (neither where it is not said), and age."""
+    table = pd.read_csv(path, usecols=["Gender", "Age"])
+    age = table["Age"].fillna(table["Age"].mean())
+    return np.column_stack([table["Gender"] == "female", table["Gender"] == "male", age])
 
 
 def answers(ratings, rows, columns):
@@ -109,18 +126,15 @@ def one_halving(people, seed):
     clustering = PreferenceClustering(items=n_items, refit_factor=1e9, random_state=seed)
     for rows, columns in ((teachers, np.arange(n_items)), (strangers, asked)):
         who, what, said = answers(ratings, rows, columns)
-        if rows is teachers:
-            clustering.fit(None, said, actions=what, users=who)
-        else:
-            clustering.partial_fit(None, said, actions=what, users=who)
+        learn = clustering.fit if rows is teachers else clustering.partial_fit
+        learn(None, said, actions=what, users=who, user_features=told_of(people, who))
     seen = np.isfinite(ratings[teachers])
     prior = np.where(seen, ratings[teachers], 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     one = choose(ratings, strangers, others, prior[others])
     share = clustering.predict_proba(teachers)
+    placed = clustering.predict_proba(strangers, told_of(people, strangers))
     means = group_means(ratings, teachers, share, prior)
-    groups = choose(
-        ratings, strangers, others, (clustering.predict_proba(strangers) @ means)[:, others]
-    )
+    groups = choose(ratings, strangers, others, (placed @ means)[:, others])
     told = np.full(strangers.size, np.nan)
     if people.known is not None:
         known = people.known
@@ -139,8 +153,13 @@ def one_halving(people, seed):
     return values, clustering.n_clusters_
 
 
-def report(name, people, n_halvings):
-    runs = [one_halving(people, seed) for seed in range(n_halvings)]
+def told_of(people, rows):
+    """Return the features of some people, or None where there are none."""
+    return None if people.about is None else people.about[rows]
+
+
+def report(name, people, seeds):
+    runs = [one_halving(people, seed) for seed in seeds]
     values = np.array([v for v, _ in runs])
     met = np.isfinite(values[:, 0]).any(axis=0)
     values = values[:, :, met]
@@ -166,12 +185,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("PGRPO_DATA"))
     parser.add_argument("--halvings", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first; default: 0")
+    parser.add_argument("--only", default="", help="sets whose name holds this; default: all")
     options = parser.parse_args()
     if options.data is None:
         parser.error("say where the data are: --data or the variable PGRPO_DATA")
     print(f"{'set':36s} {'people':>5s} x items found   one groups   told  share  gain [95 %]")
     for name, people in load(Path(options.data)):
-        report(name, people, options.halvings)
+        if options.only in name:
+            report(name, people, range(options.first, options.first + options.halvings))
 
 
 if __name__ == "__main__":

@@ -68,3 +68,15 @@ def regression_loglik(kept, n_users, parameters, binary, edge):
                 distance = (r - expected) / spread
                 total[u, p] -= 0.5 * (np.log(2 * np.pi) + distance**2) + np.log(spread)
     return total
+
+
+def feature_tilt(mean, n_visits, weights, constants, shares, correlation):
+    """By what each cluster is likelier than by its share, one user at a time."""
+    rows = []
+    for x, n in zip(mean, n_visits, strict=True):
+        logits = np.array([w @ x + c for w, c in zip(weights, constants, strict=True)])
+        once = np.exp(logits) / np.exp(logits).sum()
+        as_good_as = n / (1 + (n - 1) * correlation)
+        prior = shares * (once / shares) ** as_good_as
+        rows.append(prior / prior.sum() / shares)
+    return np.array(rows)

@@ -2,5 +2,6 @@
 
 ``statistics``: what is kept of a user's feedback; ``bernoulli`` and ``gaussian``: the two
 kinds of rewards; ``mixture``: EM, the number of clusters, stable labels; ``starts``: first
-guesses; ``kmeans``: the simple rival; ``labels``: from user and item labels to rows and columns.
+guesses; ``concomitant``: what features say of people who have not answered yet;
+``kmeans``: the simple rival; ``labels``: from user and item labels to rows and columns.
 """

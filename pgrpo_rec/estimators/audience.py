@@ -162,11 +162,11 @@ class LearnedClusters:
         return self.history.count.size
 
     def index(self, visits: Visits) -> Ints:
-        """Ask the clustering; someone never met belongs to the largest cluster."""
+        """Ask the clustering; someone never met is placed by the features, else the shares."""
         assert visits.users is not None
         if self._users.size == 0:
             return np.zeros(visits.n, dtype=np.int64)
-        return self.clustering.predict(visits.users)
+        return self.clustering.predict(visits.users, self._about(visits))
 
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield one part a cluster; someone of whom little is known belongs to several."""
@@ -174,7 +174,7 @@ class LearnedClusters:
             yield np.arange(visits.n), self.index(visits), np.ones(visits.n)
             return
         assert visits.users is not None
-        shares = self.clustering.predict_proba(visits.users)
+        shares = self.clustering.predict_proba(visits.users, self._about(visits))
         shares = np.where(shares < NEGLIGIBLE, 0.0, shares)
         shares /= shares.sum(axis=1, keepdims=True)
         for p in range(shares.shape[1]):
@@ -187,7 +187,13 @@ class LearnedClusters:
         users, before, old_labels = log.visits.users, self.n_clusters, self._labels
         assert users is not None
         features, actions = self._as_known(log)
-        self.clustering.partial_fit(features, log.rewards, actions=actions, users=users)
+        self.clustering.partial_fit(
+            features,
+            log.rewards,
+            actions=actions,
+            users=users,
+            user_features=self._about(log.visits),
+        )
         old_places = self._make_room()
         labels = self.clustering.labels_
         rows = np.searchsorted(self._users, users)
@@ -219,6 +225,10 @@ class LearnedClusters:
         """Return the users."""
         assert visits.users is not None
         return Units(self._users, self._labels, np.searchsorted(self._users, visits.users))
+
+    def _about(self, visits: Visits) -> Floats | None:
+        """Return what is known of the visitors, the features of their visits."""
+        return visits.features if self.by_features and visits.features.shape[1] else None
 
     @property
     def has_met_anyone(self) -> bool:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.clustering import kmeans, linear
+from pgrpo_rec.clustering.concomitant import UserFeatures, check_user_features, gains, tilt
 from pgrpo_rec.clustering.labels import as_catalogue, as_labels, check_same_kind, find
 from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.clustering.mixture import (
@@ -51,6 +52,11 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     With features ``X`` a cluster's rewards are linear in them, by weights of each item: people
     who like the same items on average, but not for the same reasons, are told apart. Fits then
     go over the last ``memory`` answers; between fits each answer moves its user at once.
+
+    What is known of the users themselves (``user_features``: age, gender) says where those
+    belong who have not answered yet, or little (`pgrpo_rec.clustering.concomitant`). Clusters
+    are made by answers alone; at each refit people held out decide whether features place
+    anyone better than the shares of the clusters do, and else they are not used.
 
     Until ``min_feedback`` has come through `partial_fit` there is one cluster; then it is
     fitted anew whenever the feedback has grown by ``refit_factor``. In between only the
@@ -119,6 +125,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     See Also
     --------
     pgrpo_rec.clustering.mixture : the formulas and their sources.
+    pgrpo_rec.clustering.concomitant : what features of users say.
 
     Examples
     --------
@@ -132,6 +139,14 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     >>> clustering.fit(None, rewards, actions=actions, users=users).n_clusters_
     2
     >>> bool(clustering.predict([0])[0] == clustering.predict([2])[0])
+    True
+
+    Someone never met, of whom the age is known:
+
+    >>> age = np.where(users % 2 == 0, 25.0, 55.0)[:, None]
+    >>> told = {"actions": actions, "users": users, "user_features": age}
+    >>> clustering = clustering.fit(None, rewards, **told)
+    >>> bool(clustering.predict([1000], [[28.0]])[0] == clustering.predict([0])[0])
     True
     """
 
@@ -169,7 +184,15 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
 
     # --- learning ------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: ArrayLike, *, actions: ArrayLike, users: ArrayLike) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        actions: ArrayLike,
+        users: ArrayLike,
+        user_features: Any = None,
+    ) -> Self:
         """Forget everything, then learn the clusters from a log.
 
         Parameters
@@ -180,6 +203,9 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             Finite rewards.
         actions, users : array, shape (n,)
             Labels, numbers or strings, of the item shown and of the user.
+        user_features : array, shape (n, q), default=None
+            Finite numbers known of each feedback's user, such as age or one column a gender:
+            the same at all their feedback, or not. None: nothing is known.
 
         Raises
         ------
@@ -189,29 +215,42 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         catalogue, nobody = as_catalogue(self.items), np.empty(0)
         rewards, items, people = self._check(y, actions, users, catalogue, nobody)
         features = self._check_features(X, rewards.size, fresh=True)
+        about = self._check_user_features(user_features, rewards.size, fresh=True)
         if rewards.size == 0:
             raise ValueError("y is empty; clusters cannot be learned from no feedback")
         self._begin(catalogue, features.shape[1])
         for first in range(0, rewards.size, CHUNK):
             part = slice(first, first + CHUNK)
-            self._add(rewards[part], items[part], people[part], features[part])
+            rows = self._add(rewards[part], items[part], people[part], features[part])
+            self._remember(rows, None if about is None else about[part])
         self._refit()
         return self
 
-    def partial_fit(self, X: Any, y: ArrayLike, *, actions: ArrayLike, users: ArrayLike) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        actions: ArrayLike,
+        users: ArrayLike,
+        user_features: Any = None,
+    ) -> Self:
         """Add feedback; place its users anew, or refit when enough has come.
 
-        Parameters and errors are those of `fit`; users and items may be new.
+        Parameters and errors are those of `fit`; users and items may be new. ``user_features``
+        may be left out at some calls; its columns must be the same at all others.
         """
         fresh = not hasattr(self, "users_")
         catalogue = as_catalogue(self.items) if fresh else self.actions_
         known = np.empty(0) if fresh else self.users_
         rewards, items, people = self._check(y, actions, users, catalogue, known)
         features = self._check_features(X, rewards.size, fresh=fresh)
+        about = self._check_user_features(user_features, rewards.size, fresh=fresh)
         if fresh:
             self._begin(catalogue, features.shape[1])
         was_binary, n_items = self._of.binary, self.actions_.size
         rows = self._add(rewards, items, people, features)
+        self._remember(rows, about)
         # The first reward other than 0 and 1 makes a Bernoulli fit void.
         void = self.n_refits_ > 0 and was_binary != self._of.binary
         if self._memory is not None and self.n_refits_ > 0:
@@ -231,35 +270,68 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             self._parameters = self._family.start(self._family.prepare(everybody), resp)
         return self
 
-    def fit_predict(self, X: Any, y: ArrayLike, *, actions: ArrayLike, users: ArrayLike) -> Ints:
+    def fit_predict(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        actions: ArrayLike,
+        users: ArrayLike,
+        user_features: Any = None,
+    ) -> Ints:
         """Call `fit` and return the cluster of the user of each feedback, shape (n,)."""
-        return self.fit(X, y, actions=actions, users=users).predict(users)
+        self.fit(X, y, actions=actions, users=users, user_features=user_features)
+        return self.predict(users)
 
     # --- asking --------------------------------------------------------------------------
 
-    def predict(self, users: ArrayLike) -> Ints:
-        """Return the most probable cluster of each user, shape (n,)."""
-        return self.predict_proba(users).argmax(axis=1)
+    def predict(self, users: ArrayLike, user_features: Any = None) -> Ints:
+        """Return the most probable cluster of each user, shape (n,); see `predict_proba`."""
+        return self.predict_proba(users, user_features).argmax(axis=1)
 
-    def predict_proba(self, users: ArrayLike) -> Floats:
+    def predict_proba(self, users: ArrayLike, user_features: Any = None) -> Floats:
         """Return the probability of each cluster, shape (n, P).
 
-        A user with little feedback is between the shares and certainty; one never met gets
-        the shares. With k-means users who are known have one cluster.
+        A user with little feedback is between what features say, or else the shares, and
+        certainty; one never met gets what features say, or else the shares. With k-means users
+        who are known have one cluster.
+
+        Parameters
+        ----------
+        users : array, shape (n,)
+        user_features : array, shape (n, q), default=None
+            Features of users of whom none are remembered; the others' count as remembered.
+            Before any were learned from they say nothing.
+
+        Raises
+        ------
+        ValueError
+            If labels are of another type than before, or features are not finite or not of
+            the columns learned from.
         """
         check_is_fitted(self, "users_")
         labels = as_labels("users", users)
         check_same_kind("users", self.users_, labels)
-        places = find(self.users_, labels)
+        about = self._check_user_features(user_features, labels.size, fresh=False)
+        rows = self._rows_of(labels)
         proba = np.tile(self.shares_, (labels.size, 1))
-        proba[places >= 0] = self._resp[self._of.rows[places[places >= 0]]]
-        return proba
+        proba[rows >= 0] = self._resp[rows[rows >= 0]]
+        return self._tilted(proba, rows, about)
 
-    def score(self, X: Any, y: ArrayLike, *, actions: ArrayLike, users: ArrayLike) -> float:
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        actions: ArrayLike,
+        users: ArrayLike,
+        user_features: Any = None,
+    ) -> float:
         """Return the mean log-likelihood of new feedback, given each user's old feedback.
 
         Parameters and errors are those of `fit`. The feedback is not learned. Users may be
-        new, items may not. The likelihood is that of the mixture, with k-means too.
+        new, items may not; ``user_features`` are for users of whom none are remembered. The
+        likelihood is that of the mixture, with k-means too.
         """
         check_is_fitted(self, "users_")
         rewards, items, people = self._check(y, actions, users, self.actions_, self.users_)
@@ -269,19 +341,24 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             raise ValueError(f"actions has {what}; score needs feedback on items seen in fit")
         if self._of.binary and not is_binary(rewards):
             raise ValueError("y must be 0 or 1 here, as were the rewards learned from")
-        labels, rows = np.unique(people, return_inverse=True)
+        about = self._check_user_features(user_features, rewards.size, fresh=False)
         features = self._check_features(X, rewards.size, fresh=False)
+        labels, first, rows = np.unique(people, return_index=True, return_inverse=True)
+        about = None if about is None else about[first]
         if isinstance(self._parameters, linear.LinearParameters):
             new = self._linear_loglik(rewards, items, rows, features, labels.size)
-            return float(linear.log_mean(self.predict_proba(labels), new).sum()) / rewards.size
+            return (
+                float(linear.log_mean(self.predict_proba(labels, about), new).sum()) / rewards.size
+            )
         before, after = self._of.of_users(labels), self._of.of_users(labels)
         fold(after, rows, columns, rewards)
-        return (self._loglik(after) - self._loglik(before)) / rewards.size
+        by = None if self._about is None else self._about.tilts(self._rows_of(labels), about)
+        return (self._loglik(after, by) - self._loglik(before, by)) / rewards.size
 
     @property
     def labels_(self) -> Ints:
         """Cluster of each user of ``users_``."""
-        return self._resp[self._of.rows].argmax(axis=1)
+        return self._placed(self._of.rows).argmax(axis=1)
 
     @property
     def n_clusters_(self) -> int:
@@ -333,7 +410,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         """Return number, sum and sum of squares of the rewards by cluster, shape (3, P, K)."""
         check_is_fitted(self, "users_")
         totals = np.zeros((3, self.n_clusters_, self.actions_.size))
-        labels = self._resp[: self.users_.size].argmax(axis=1)
+        labels = self._placed(np.arange(self.users_.size)).argmax(axis=1)
         totals_by_cluster(self._of.everybody(), labels, totals)
         return totals
 
@@ -383,6 +460,13 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             )
         return np.asarray(features)
 
+    def _check_user_features(self, values: Any, n: int, *, fresh: bool) -> Floats | None:
+        """Return the features of users, shape (n, q), or None where there are none."""
+        if values is None:
+            return None
+        known = None if fresh or self._about is None else self._about.n_features
+        return check_user_features(values, n, known)
+
     def _check_parameters(self) -> None:
         check_choice("method", self.method, ["mixture", "kmeans"])
         if self.n_clusters != "auto":
@@ -399,6 +483,7 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
     def _begin(self, catalogue: NDArray[Any], n_features: int) -> None:
         self._n_features = n_features
         self._memory = AnswerMemory(self.memory) if n_features else None
+        self._about: UserFeatures | None = None
         self._of = UserStatistics(catalogue)
         self.users_, self.actions_ = self._of.users, catalogue
         self.shares_ = np.ones(1)
@@ -433,6 +518,24 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             self._resp = np.concatenate([self._resp, more])
         return self._forget_oldest(rows)
 
+    def _remember(self, rows: Ints, about: Floats | None) -> None:
+        """Take features of users in."""
+        if about is not None and about.shape[0] > 0:
+            if self._about is None:
+                self._about = UserFeatures(about.shape[1])
+            self._about.add(rows, about)
+        if self._about is not None:
+            self._about.make_room(self.users_.size)
+
+    def _placed(self, rows: Ints) -> Floats:
+        """Return the probability of each cluster, of some rows, shape (n, P)."""
+        return self._tilted(self._resp[rows], rows)
+
+    def _tilted(self, resp: Floats, rows: Ints, about: Floats | None = None) -> Floats:
+        """Return responsibilities with what features say in place of the shares, shape (n, P)."""
+        by = None if self._about is None else self._about.tilts(rows, about)
+        return resp if by is None else tilt(resp, by)
+
     def _forget_oldest(self, rows: Ints) -> Ints:
         """Forget users when there are too many; return the rows of the last feedback's users."""
         if self.max_users is None or self.users_.size <= self.max_users:
@@ -443,6 +546,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         self._resp = self._resp[: moved.size][moved >= 0]
         if self._memory is not None:
             self._memory.follow_users(moved)
+        if self._about is not None:
+            self._about.follow_users(moved)
         return moved[rows]
 
     def _refit(self) -> None:
@@ -459,6 +564,8 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             self._centres = self._centres._replace(centres=self._centres.centres[order])
         self.shares_ = self._parameters.shares
         self._resp = self._remembered(resp[:, order])
+        if self._about is not None:
+            self._about.refit(self._resp, self.shares_, rng)
         self.n_refits_ += 1
         self._next_refit = max(self.min_feedback, math.ceil(self.n_feedback_ * self.refit_factor))
 
@@ -509,6 +616,13 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
             resp[gone] = self._resp[: resp.shape[0]][gone]
         return resp
 
+    def _rows_of(self, labels: NDArray[Any]) -> Ints:
+        """Return the rows of users, -1 for those never met."""
+        places = find(self.users_, labels)
+        rows = np.full(labels.size, -1, dtype=np.int64)
+        rows[places >= 0] = self._of.rows[places[places >= 0]]
+        return rows
+
     def _columns(self, items: NDArray[Any]) -> Ints:
         return np.asarray(find(self.actions_, items), dtype=np.int64)
 
@@ -532,11 +646,12 @@ class PreferenceClustering(ClusterMixin, BaseEstimator):
         self._family.e_step(self._parameters, self._family.prepare(statistics), resp)
         return resp
 
-    def _loglik(self, statistics: Statistics) -> float:
-        """Return the log-likelihood of users, with no cap on counts."""
+    def _loglik(self, statistics: Statistics, by: Floats | None = None) -> float:
+        """Return the log-likelihood of users, with no cap on counts; ``by``: tilts of shares."""
         cells = self._family.prepare(statistics, cap=2**31 - 1)
         resp = np.empty((statistics.counts.shape[0], self._parameters.shares.size))
-        return float(self._family.e_step(self._parameters, cells, resp)[0])
+        loglik = float(self._family.e_step(self._parameters, cells, resp)[0])
+        return loglik if by is None else loglik + float(gains(resp, by).sum())
 
 
 def _with_constant(features: Floats) -> Floats:

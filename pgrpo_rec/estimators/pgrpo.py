@@ -171,8 +171,11 @@ class PGRPORecommender(BaseRecommender):
     Rows without ``propensities`` are taken to have been shown by this policy as it stands
     when the call begins (uniform, before any feedback); a warning says so once.
 
-    With ``users``, one history and the sums of feedback are kept for each user (and
-    ``memory``). With ``clusters`` nothing about a user is stored.
+    With ``users`` and policy "linear", the features also say where people belong of whom little
+    or nothing was heard, where people held out confirm it (`pgrpo_rec.clustering.concomitant`).
+
+    With ``users``, one history, the sums of feedback, and mean and last of the features are kept
+    for each user (and ``memory``). With ``clusters`` nothing about a user is stored.
 
     References
     ----------
