@@ -16,6 +16,7 @@ from pgrpo_rec.benchmark import Recommender, Scenario, load_run, run_benchmark, 
 from pgrpo_rec.benchmark.plan import count_items
 from pgrpo_rec.benchmark.recommenders import RECOMMENDERS, find_recommender
 from pgrpo_rec.benchmark.scenarios import NAMES, find_scenario
+from pgrpo_rec.benchmark.suits import World
 from pgrpo_rec.benchmark.tuning import settings_to_try
 from pgrpo_rec.evaluation.statistics import iqm_interval
 
@@ -321,15 +322,19 @@ def test_where_all_fails_there_are_tables_all_the_same(tmp_path):
 
 def test_who_does_not_suit_a_world_is_left_out(tmp_path):
     coin = Scenario("coin", lambda seed: Coin(), 64)
-    names = ["Thompson (beta)", "LinTS known", "oracle", "GRPO (G=4)"]
+    names = ["Thompson (beta)", "LinTS known", "LinTS shared", "oracle", "GRPO (G=4)"]
     run = run_benchmark(names, [coin, SHOP], output=tmp_path, seeds=1)
     of_coin, of_shop = (scenario["left_out"] for scenario in run.manifest["scenarios"])
     assert of_coin == {
         "LinTS known": "the world knows no groups, or one only",
+        "LinTS shared": "items have no features of their own",
         "oracle": "the world does not tell what is best",
         "GRPO (G=4)": "the world cannot score several candidates of a visit",
     }
-    assert of_shop == {"Thompson (beta)": "rewards are not 0 or 1"}
+    assert of_shop == {
+        "Thompson (beta)": "rewards are not 0 or 1",
+        "LinTS shared": "items have no features of their own",
+    }
     ran = set(run.results[["scenario", "recommender"]].itertuples(index=False, name=None))
     everyone = {(scenario, name) for scenario in ("coin", "shop") for name in names}
     out = {("coin", name) for name in of_coin} | {("shop", name) for name in of_shop}
@@ -337,6 +342,13 @@ def test_who_does_not_suit_a_world_is_left_out(tmp_path):
     assert run.failures.empty
     with pytest.raises(ValueError, match="no recommender suits"):
         run_benchmark(["oracle"], [coin], output=tmp_path / "x")
+
+
+def test_who_keeps_a_regression_for_each_user_and_item_is_spared_many_items():
+    many, few = (World(find_scenario(name), 0) for name in ("many", "scales"))
+    assert "for over 200 items" in many.why_not(find_recommender("DynUCB"))
+    assert few.why_not(find_recommender("DynUCB")) is None
+    assert many.why_not(find_recommender("LinTS shared known")) is None
 
 
 @pytest.mark.parametrize(
