@@ -75,11 +75,13 @@ class LinearBandit(Bandit):
         """Return what is known of clusters that have answered nothing."""
         return empty_regressions(n_clusters, self.actions_.size, self._n_columns, self.ridge)
 
-    def _z(self, visits: Visits) -> Floats:
-        return np.hstack([np.ones((visits.n, 1)), visits.features])
-
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
-        rows = (self._z(interactions.visits), clusters, interactions.actions, interactions.rewards)
+        rows = (
+            interactions.visits.with_constant(),
+            clusters,
+            interactions.actions,
+            interactions.rewards,
+        )
         if self.discount < 1.0:
             add_forgetting(self._known, self._fading, *rows, self.ridge, self.discount)
         else:
@@ -93,7 +95,7 @@ class LinearBandit(Bandit):
             stranger = self._strangers(1)
             inverse = np.concatenate([inverse, stranger.inverse])
             theta = np.concatenate([theta, stranger.theta])
-        mean, width = read_linear(theta, inverse, self._z(visits), clusters)
+        mean, width = read_linear(theta, inverse, visits.with_constant(), clusters)
         return mean, self.width * scale * width
 
     def _coefficients(self) -> tuple[Floats, float]:
