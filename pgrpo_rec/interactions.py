@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import _num_samples
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,6 +32,13 @@ class Visits(NamedTuple):
     def n(self) -> int:
         """Number of visits."""
         return self.features.shape[0]
+
+    def with_constant(self) -> Floats:
+        """Return the features with the constant 1 first, shape (n, 1 + d)."""
+        z = np.empty((self.n, 1 + self.features.shape[1]))
+        z[:, 0] = 1.0
+        z[:, 1:] = self.features
+        return z
 
 
 class Interactions(NamedTuple):
@@ -80,6 +88,13 @@ def _rows_of(column: NDArray[Any] | None, rows: NDArray[Any] | slice) -> Any:
     return None if column is None else column[rows]
 
 
+def count_rows(values: Any) -> int:
+    """Return how many rows an array, a sparse matrix, a table or a list has."""
+    if type(values) is np.ndarray and values.ndim > 0:
+        return len(values)
+    return int(_num_samples(values))
+
+
 def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     """Return one value for each visit as a 1-D array.
 
@@ -93,10 +108,11 @@ def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
         raise ValueError(f"{name} has shape {column.shape}; one value for each visit is needed")
     if n is not None and column.size != n:
         raise ValueError(f"{name} has {column.size} values for {n} visits; one each is needed")
-    missing = pd.isna(column)
-    if missing.any():
-        row = int(np.flatnonzero(missing)[0])
-        raise ValueError(f"{name} is {column[row]} in row {row}; a value is needed")
+    if column.dtype.kind not in "biu":  # which have no missing values
+        missing = np.isnan(column) if column.dtype.kind == "f" else pd.isna(column)
+        if missing.any():
+            row = int(np.flatnonzero(missing)[0])
+            raise ValueError(f"{name} is {column[row]} in row {row}; a value is needed")
     if column.dtype == object and len({isinstance(value, str) for value in column}) > 1:
         raise ValueError(f"{name} mixes strings with other values; one sortable type is needed")
     return column
@@ -137,9 +153,9 @@ def check_rewards(values: ArrayLike, n: int) -> Floats:
     if column.dtype.kind not in "biuf":
         raise ValueError(f"y has dtype {column.dtype}; rewards are numbers when actions are given")
     rewards = column.astype(np.float64)
-    bad = ~np.isfinite(rewards)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+    finite = np.isfinite(rewards)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
         raise ValueError(f"y is {rewards[row]} in row {row}; rewards must be finite")
     return rewards
 
@@ -160,7 +176,7 @@ def check_propensities(values: ArrayLike, n: int) -> Floats:
 def check_available(values: ArrayLike | None, n: int, n_items: int) -> Bools:
     """Return the mask of available items, shape (n, K), at least one True a row."""
     if values is None:
-        return np.broadcast_to(np.True_, (n, n_items))
+        return np.ndarray((n, n_items), np.bool_, b"\1", strides=(0, 0))  # one True for all
     mask = np.asarray(values)
     if mask.dtype != np.bool_ or mask.shape not in ((n_items,), (n, n_items)):
         raise ValueError(

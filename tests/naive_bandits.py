@@ -14,6 +14,13 @@ def kl_upper_end(mean, count, budget):
     return top if mean >= top or excess(top) <= 0 else optimize.brentq(excess, mean, top)
 
 
+def spread_over_best(values, available):
+    """Every best available item of a row the same share."""
+    masked = np.where(available, values, -np.inf)
+    best = available & (masked == masked.max(axis=1, keepdims=True))
+    return best / best.sum(axis=1, keepdims=True)
+
+
 def gumbel_best(value, noise):
     """One sum an item over 100,001 points of its own noise."""
     z = np.linspace(-4.0, 36.0, 100_001)

@@ -1,4 +1,5 @@
 import gymnasium as gym
+import naive_bandits
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -113,6 +114,17 @@ def test_items_never_shown_count_as_best_and_ties_are_shared():
     assert_allclose(rec.predict_proba([[0.0]]), [[0.0, 0.0, 0.5, 0.5]])
     tied = spread_over_best(np.array([[1.0, 3.0, 3.0, 9.0]]), np.array([[True, True, True, False]]))
     assert_allclose(tied, [[0.0, 0.5, 0.5, 0.0]])
+
+
+@given(SEEDS, st.integers(1, 6), st.integers(1, 8))
+@settings(deadline=None, max_examples=40)
+def test_the_best_share_as_in_numpy(seed, n, n_items):
+    rng = np.random.default_rng(seed)
+    values = rng.choice([-np.inf, -1.0, 0.0, 2.0, np.inf], size=(n, n_items))
+    available = rng.random((n, n_items)) < 0.6
+    available[:, 0] = True
+    right = naive_bandits.spread_over_best(values, available)
+    assert_array_equal(spread_over_best(values, available), right)
 
 
 @pytest.mark.parametrize(("prior_count", "width"), [(1.0, 1.0), (20.0, 2.0), (0.5, 0.3)])

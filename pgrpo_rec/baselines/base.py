@@ -20,6 +20,7 @@ from pgrpo_rec.interactions import Interactions, Visits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 class Bandit(BaseRecommender):
@@ -61,7 +62,7 @@ class Bandit(BaseRecommender):
         return self._meet(visits).index(visits)
 
     def _grow(self, n_clusters: int) -> None:
-        """Make room for new clusters."""
+        """Make room for new clusters; called when there are some."""
         for name in ("count_", "sum_", "sumsq_"):
             old = getattr(self, name)
             setattr(self, name, np.vstack([old, np.zeros((n_clusters - len(old), old.shape[1]))]))
@@ -73,7 +74,8 @@ class Bandit(BaseRecommender):
         visits = self._as_clusters(interactions.visits)
         audience = self._meet(visits)
         clusters, _ = audience.absorb(interactions._replace(visits=visits))
-        self._grow(audience.n_clusters)
+        if audience.n_clusters > len(self.count_):
+            self._grow(audience.n_clusters)
         if self.discount < 1.0:
             self._fade(np.bincount(clusters, minlength=len(self.count_)))
         sums = (self.count_, self.sum_, self.sumsq_)
@@ -135,8 +137,22 @@ def check_rates(rewards: Floats) -> None:
         )
 
 
-def spread_over_best(values: Floats, available: NDArray[np.bool_]) -> Floats:
+def spread_over_best(values: Floats, available: Bools) -> Floats:
     """Return probabilities that share 1 among the best available items of each row."""
-    masked = np.where(available, values, -np.inf)
-    best = masked == masked.max(axis=1, keepdims=True)
-    return best / best.sum(axis=1, keepdims=True)
+    return share_among_best(values, np.array(available))  # of a view it would be compiled again
+
+
+@jit
+def share_among_best(values: Floats, available: Bools) -> Floats:
+    """Share 1 among the best available items of each row, shape (n, K)."""
+    shares = np.zeros(values.shape)
+    for i in range(values.shape[0]):
+        best, n_best = -np.inf, 0
+        for k in range(values.shape[1]):
+            if available[i, k] and values[i, k] > best:
+                best, n_best = values[i, k], 0
+            n_best += available[i, k] and values[i, k] == best
+        for k in range(values.shape[1]):
+            if available[i, k] and values[i, k] == best:
+                shares[i, k] = 1.0 / n_best
+    return shares

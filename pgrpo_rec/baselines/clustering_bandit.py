@@ -82,7 +82,7 @@ class ClusteringBandit(ByUser, LinearBandit):
 
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
         z, actions, rewards = (
-            self._z(interactions.visits),
+            interactions.visits.with_constant(),
             interactions.actions,
             interactions.rewards,
         )
@@ -113,7 +113,7 @@ class ClusteringBandit(ByUser, LinearBandit):
         known = self._of_groups if self.groups_.size else self._strangers(1)
         home = largest_group(self.groups_) if self.groups_.size else 0
         groups = np.append(self.groups_, home)[np.minimum(users, self.groups_.size)]
-        mean, width = read_linear(known.theta, known.inverse, self._z(visits), groups)
+        mean, width = read_linear(known.theta, known.inverse, visits.with_constant(), groups)
         return mean, self.width * self._spread() * width
 
     def _probabilities(self, visits: Visits) -> Floats:

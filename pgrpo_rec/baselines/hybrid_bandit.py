@@ -87,7 +87,7 @@ class HybridBandit(LinearBandit):
         return sums, solve_hybrid(sums, self.ridge, self.shared_ridge)
 
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
-        z, actions = self._z(interactions.visits), interactions.actions
+        z, actions = interactions.visits.with_constant(), interactions.actions
         shared = shared_columns(z, self._item_features)[np.arange(actions.size), actions]
         heard = np.bincount(clusters, minlength=len(self.count_))
         weights = np.ones(actions.size)
@@ -105,7 +105,7 @@ class HybridBandit(LinearBandit):
 
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)
-        known, z = self._hybrid, self._z(visits)
+        known, z = self._hybrid, visits.with_constant()
         theta, beta, scale = self._moments_asked()
         if clusters.size and clusters.max() >= len(known.beta):
             stranger = self._met(1)[1]

@@ -78,13 +78,9 @@ class LinearBandit(Bandit):
         """Return sums of clusters that have answered nothing."""
         return empty_sums(n_clusters, self.actions_.size, self._n_columns)
 
-    def _z(self, visits: Visits) -> Floats:
-        return np.hstack([np.ones((visits.n, 1)), visits.features])
-
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
-        self._add(
-            self._z(interactions.visits), clusters, interactions.actions, interactions.rewards
-        )
+        z = interactions.visits.with_constant()
+        self._add(z, clusters, interactions.actions, interactions.rewards)
 
     def _add(self, z: Floats, clusters: Ints, actions: Ints, rewards: Floats) -> None:
         rows = (z, clusters, actions, rewards)
@@ -97,7 +93,7 @@ class LinearBandit(Bandit):
         """Return mean and standard deviation of every item's value, (n, K) each."""
         clusters = self._clusters(visits)
         theta, inverse, scale = self._regressions_of(clusters)
-        mean, width = read_linear(theta, inverse, self._z(visits), clusters)
+        mean, width = read_linear(theta, inverse, visits.with_constant(), clusters)
         return mean, self.width * scale * width
 
     def _regressions_of(self, clusters: Ints) -> tuple[Floats, Floats, float]:

@@ -113,9 +113,6 @@ class LogisticTS(Bandit):
         identity = np.broadcast_to(np.eye(self._n_columns), (*shape, self._n_columns))
         return mean, self.ridge * identity, identity / self.ridge
 
-    def _z(self, visits: Visits) -> Floats:
-        return np.hstack([np.ones((visits.n, 1)), visits.features])
-
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
         if self.discount < 1.0:
             self._forget(np.bincount(clusters, minlength=len(self._mean)))
@@ -124,7 +121,7 @@ class LogisticTS(Bandit):
             self._mean,
             self._precision,
             self._covariance,
-            self._z(interactions.visits)[order],
+            interactions.visits.with_constant()[order],
             clusters[order],
             interactions.actions[order],
             interactions.rewards[order],
@@ -144,7 +141,7 @@ class LogisticTS(Bandit):
             stranger, _, spread = self._strangers(1)
             mean = np.concatenate([mean, stranger])
             covariance = np.concatenate([covariance, spread])
-        logit, width = read_linear(mean, covariance, self._z(visits), clusters)
+        logit, width = read_linear(mean, covariance, visits.with_constant(), clusters)
         return logit, self.width * width
 
     def _values(self, visits: Visits) -> Floats:

@@ -15,7 +15,7 @@ from pgrpo_rec.baselines.ridge import Regressions, Sums, empty_regressions, empt
 from pgrpo_rec.bilinear import joint_columns, read_bilinear, with_constant
 from pgrpo_rec.estimators.parameters import check_item_features, check_products
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.posterior import ABOVE
+from pgrpo_rec.posterior import upper_end
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,7 +67,7 @@ class SharedBandit(LinearBandit):
 
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
         actions = interactions.actions
-        joint = joint_columns(self._z(interactions.visits), self._items[actions])
+        joint = joint_columns(interactions.visits.with_constant(), self._items[actions])
         self._add(joint, clusters, np.zeros_like(actions), interactions.rewards)
 
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
@@ -77,11 +77,11 @@ class SharedBandit(LinearBandit):
         mean, widths = read_bilinear(
             theta[:, 0],
             inverse[:, 0],
-            self._z(visits),
+            visits.with_constant(),
             clusters,
             np.ascontiguousarray(self._items.T),
             np.require(visits.available, requirements=("C", "W")),
-            ABOVE * width,
+            upper_end(self.actions_.size) * width,
         )
         return mean, np.maximum(width * widths, 1e-9)
 

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import ClassifierTags, Tags
-from sklearn.utils.validation import _num_samples
 
 from pgrpo_rec.estimators.door import Door, warn_once
 from pgrpo_rec.evaluation.off_policy import snips_value
@@ -20,6 +19,7 @@ from pgrpo_rec.interactions import (
     Interactions,
     Visits,
     check_column,
+    count_rows,
 )
 from pgrpo_rec.policies import draw_actions, draw_slates
 from pgrpo_rec.slates import position_probabilities
@@ -207,8 +207,9 @@ class BaseRecommender(Door):
         visits = self._check_served(X, n_items, users, clusters, available)
         probabilities = self._probabilities(visits)
         if n_items == 1:
-            chosen = draw_actions(probabilities, self._rng.random(visits.n))[:, None]
-            return self.actions_[chosen], np.take_along_axis(probabilities, chosen, axis=1)
+            chosen = draw_actions(probabilities, self._rng.random(visits.n))
+            shares = probabilities[np.arange(visits.n), chosen]
+            return self.actions_[chosen][:, None], shares[:, None]
         floor = np.where(visits.available, np.maximum(probabilities, 1e-300), 0.0)
         slates, propensities = draw_slates(floor, self._rng.random((visits.n, n_items)))
         return self.actions_[slates], propensities
@@ -263,7 +264,7 @@ class BaseRecommender(Door):
 
 def _row_weights(sample_weight: ArrayLike, y: ArrayLike, n_rows: int) -> Floats:
     """Return the weight of each row; with full information a visit has several rows."""
-    n = _num_samples(y)
+    n = count_rows(y)
     weights = check_column("sample_weight", sample_weight, n).astype(np.float64)
     if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
         raise ValueError("sample_weight must be finite and at least 0")

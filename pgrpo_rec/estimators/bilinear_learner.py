@@ -17,7 +17,7 @@ from pgrpo_rec.bilinear import joint_columns, read_bilinear, with_constant
 from pgrpo_rec.estimators.audience import Audience
 from pgrpo_rec.estimators.learners import Answers
 from pgrpo_rec.estimators.natural_learner import Natural
-from pgrpo_rec.posterior import ABOVE, probability_of_best
+from pgrpo_rec.posterior import probability_of_best, upper_end
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,7 +65,8 @@ class Bilinear:
     ) -> Floats:
         """Return the posterior-sampling probabilities."""
         width = self._one.width
-        mean, std = self._read(z, clusters, available, ABOVE * width)
+        reach = width * upper_end(self._items.shape[0])
+        mean, std = self._read(z, clusters, available, reach)
         return probability_of_best(mean, width * std, available)
 
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _num_samples, validate_data
+from sklearn.utils.validation import validate_data
 
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.estimators.parameters import check_number
@@ -23,6 +23,7 @@ from pgrpo_rec.interactions import (
     check_rewards,
     check_slate_rewards,
     check_slates,
+    count_rows,
 )
 from pgrpo_rec.slates import left_over
 
@@ -74,7 +75,8 @@ class Door(BaseEstimator):
         visits = self._check_visits(
             X, users, clusters, available, n=None, n_items=labels.size, reset=fresh
         )
-        fewest = int(visits.available.sum(axis=1).min()) if visits.n else labels.size
+        all_there = available is None or visits.n == 0
+        fewest = labels.size if all_there else int(visits.available.sum(axis=1).min())
         if n_items > fewest:
             raise ValueError(f"n_items={n_items!r} is not possible: from 1 to {fewest} available")
         if fresh:
@@ -155,9 +157,9 @@ class Door(BaseEstimator):
             raise ValueError("give users or clusters, not both: clusters are known groups of users")
         for column in (users, clusters):
             if n is None and column is not None:
-                n = _num_samples(column if X is None else X)
+                n = count_rows(column if X is None else X)
         if n is None and X is not None:
-            n = _num_samples(X)
+            n = count_rows(X)
         if n is None:
             raise ValueError("X is None: give users or clusters, one for each visit")
         users = None if users is None else check_column("users", users, n)
@@ -199,7 +201,7 @@ class Door(BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None: "
                 "it must hold one reward for each visit"
             )
-        n = _num_samples(y if X is None else X)
+        n = count_rows(y if X is None else X)
         visits_of = None if sessions is None else check_column("sessions", sessions, n)
         if actions is not None and np.ndim(actions) != 1:
             slates = check_slates(actions, n)
@@ -292,7 +294,7 @@ def _encode(shown: NDArray[Any], labels: NDArray[Any]) -> Ints:
             f"item {shown.tolist()[row]!r} in row {row} of actions is not among the {labels.size} "
             "items known: pass all of them as items="
         )
-    return places.astype(np.int64)
+    return places.astype(np.int64, copy=False)
 
 
 def _with_full_information(log: Interactions) -> Interactions:

@@ -30,9 +30,6 @@ def check_number(
     high: float | None = None,
 ) -> None:
     """Raise ValueError unless ``value`` is a number of a kind within its range."""
-    right = "a whole number" if kind is Integral else "a number"
-    bounds = [(low, "at least"), (above, "above"), (high, "at most")]
-    right += "".join(f", {word} {bound:g}" for bound, word in bounds if bound is not None)
     good = isinstance(value, kind) and not isinstance(value, bool) and value == value
     if good and low is not None:
         good = value >= low  # type: ignore[operator]
@@ -41,6 +38,9 @@ def check_number(
     if good and high is not None:
         good = value <= high  # type: ignore[operator]
     if not good:
+        right = "a whole number" if kind is Integral else "a number"
+        bounds = [(low, "at least"), (above, "above"), (high, "at most")]
+        right += "".join(f", {word} {bound:g}" for bound, word in bounds if bound is not None)
         raise ValueError(f"{name}={value!r} is not possible: it must be {right}")
 
 

@@ -468,8 +468,7 @@ class PGRPORecommender(BaseRecommender):
 
     def _z(self, visits: Visits) -> Floats:
         """Return the features with the constant first, shape (n, D)."""
-        constant = np.ones((visits.n, 1))
-        return constant if self.policy == "tabular" else np.hstack([constant, visits.features])
+        return np.ones((visits.n, 1)) if self.policy == "tabular" else visits.with_constant()
 
     # --- learning ------------------------------------------------------------------------
 
