@@ -19,6 +19,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -111,11 +112,11 @@ def one_run(kind: str, deviation: float, per_user: int, n_users: int, shares, se
     return result
 
 
-def recovery(seeds: int, feedback: list[int]) -> None:
+def recovery(seeds: int, chosen: argparse.Namespace) -> None:
     """Print the table of recovery."""
-    one = np.ones(1)
-    scenarios = [(k, d, n, 1000, SHARES) for k in WORLDS for d in (0.0, 0.3) for n in feedback]
-    scenarios += [(k, d, n, 1000, one) for k in WORLDS for d in (0.0, 0.3) for n in feedback]
+    shares = {3: SHARES, 1: np.ones(1)}
+    wanted = product(chosen.groups, chosen.rewards, chosen.deviation, chosen.feedback)
+    scenarios = [(kind, d, n, 1000, shares[groups]) for groups, kind, d, n in wanted]
     print("rewards groups deviation feedback  bound mixture kmeans share  auto right  seconds")
     for kind, deviation, per_user, n_users, shares in scenarios:
         runs = pd.DataFrame(
@@ -167,13 +168,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--feedback", type=int, nargs="*", default=[50, 100, 200, 400])
+    parser.add_argument("--rewards", nargs="*", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--deviation", type=float, nargs="*", default=[0.0, 0.3])
+    parser.add_argument("--groups", type=int, nargs="*", choices=(3, 1), default=[3, 1])
     parser.add_argument("--users", type=int, nargs="*", default=[], help="measure speed instead")
     arguments = parser.parse_args()
     for n_users in arguments.users:
-        for kind in WORLDS:
+        for kind in arguments.rewards:
             speed(n_users, kind)
     if not arguments.users:
-        recovery(arguments.seeds, arguments.feedback)
+        recovery(arguments.seeds, arguments)
 
 
 if __name__ == "__main__":
