@@ -1,8 +1,8 @@
 """Fixtures and the machine-code cache of the tests.
 
-Numba's cache notices changes in a kernel's own file, not in the files of the kernels it calls:
-a stale cache would test old code. So the tests keep a cache of their own for every state of
-the sources, in a folder that is named by them. It must be set before Numba is imported.
+The package makes its cache notice changes of any kernel (`pgrpo_rec._numba`); so that work on
+several states of the sources does not compile everything anew at each turn, the tests keep a
+cache for every state, in a folder that is named by it. It must be set before Numba is imported.
 
 On continuous integration (``CI`` is set) hypothesis tries the same examples at every run, so
 that a failure there is of the change that is tried; elsewhere it keeps looking for new ones.
