@@ -109,6 +109,16 @@ def test_rows_sum_to_one_and_masked_items_have_none(seed, n_items, ratio):
         assert_allclose(got[i, available[i]], alone, rtol=1e-12)
 
 
+@given(SEEDS, st.integers(1, 30), st.sampled_from([1.0, 2.0, 100.0]))
+@settings(deadline=None, max_examples=30)
+def test_a_row_does_not_depend_on_the_others(seed, n_items, ratio):
+    problems = [draw_hard_problem(seed + i, n_items, ratio) for i in range(2)]
+    means, stds = np.array(problems).transpose(1, 0, 2)
+    together = best(means, stds)
+    for i in range(2):
+        assert_array_equal(best(means[i], stds[i])[0], together[i])
+
+
 @given(SEEDS, st.floats(-1e3, 1e3), st.floats(-3, 3))
 @settings(deadline=None)
 def test_shift_and_unit_do_not_matter(seed, shift, log_unit):

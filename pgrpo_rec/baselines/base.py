@@ -73,7 +73,10 @@ class Bandit(BaseRecommender):
     def _learn(self, interactions: Interactions) -> None:
         visits = self._as_clusters(interactions.visits)
         audience = self._meet(visits)
-        clusters, _ = audience.absorb(interactions._replace(visits=visits))
+        told = interactions
+        if visits is not interactions.visits:
+            told = interactions._replace(visits=visits)
+        clusters, _ = audience.absorb(told)
         if audience.n_clusters > len(self.count_):
             self._grow(audience.n_clusters)
         if self.discount < 1.0:

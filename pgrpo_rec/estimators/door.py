@@ -212,10 +212,8 @@ class Door(BaseEstimator):
         encoded = _encode(shown, labels)
         known = None if propensities is None else check_propensities(propensities, n)
         visits = self._check_visits(X, users, clusters, None, n=n, n_items=labels.size, reset=reset)
-        log = Interactions(visits, encoded, rewards, known)
-        if actions is None:
-            return _with_full_information(log), labels
-        return log._replace(sessions=_numbered(visits_of)), labels
+        log = Interactions(visits, encoded, rewards, known, sessions=_numbered(visits_of))
+        return (_with_full_information(log) if actions is None else log), labels
 
     def _check_slates(
         self,
