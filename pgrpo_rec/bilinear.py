@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.readout import BLOCK, _products, _squares
+from pgrpo_rec.readout import BLOCK, products, squares
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -128,7 +128,7 @@ def _write_means(folded: Floats, items: Floats, mean: Floats) -> None:
             for b in range(size):
                 columns[m, b] = items[m, first + b]
         for i in range(folded.shape[0]):
-            _products(folded[i], columns, size, total)
+            products(folded[i], columns, size, total)
             for b in range(size):
                 mean[i, first + b] = total[b]
 
@@ -187,6 +187,6 @@ def _write_widths(doubt: Floats, items: Floats, chosen: Ints, width: Floats) -> 
         for m in range(items.shape[0]):
             for b in range(size):
                 columns[m, b] = items[m, chosen[first + b]]
-        _squares(doubt, columns, size, inner, total)
+        squares(doubt, columns, size, inner, total)
         for b in range(size):
             width[chosen[first + b]] = np.sqrt(max(total[b], 0.0))

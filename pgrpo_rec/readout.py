@@ -48,10 +48,10 @@ def read_linear(
         p = clusters[order[first]]
         size = _fill(columns, z, clusters, order[first : first + BLOCK])
         for k in range(beta.shape[1]):
-            _products(beta[p, k], columns, size, total)
+            products(beta[p, k], columns, size, total)
             for b in range(size):
                 mean[order[first + b], k] = total[b]
-            _squares(covariance[p, k], columns, size, inner, total)
+            squares(covariance[p, k], columns, size, inner, total)
             for b in range(size):
                 width[order[first + b], k] = np.sqrt(max(total[b], 0.0))
         first += size
@@ -70,7 +70,7 @@ def _fill(columns: Floats, z: Floats, clusters: Ints, rows: Ints) -> int:
 
 
 @jit
-def _products(vector: Floats, columns: Floats, size: int, total: Floats) -> None:
+def products(vector: Floats, columns: Floats, size: int, total: Floats) -> None:
     """Write the inner product of a vector with each visit."""
     for b in range(size):
         total[b] = 0.0
@@ -80,7 +80,7 @@ def _products(vector: Floats, columns: Floats, size: int, total: Floats) -> None
 
 
 @jit
-def _squares(matrix: Floats, columns: Floats, size: int, inner: Floats, total: Floats) -> None:
+def squares(matrix: Floats, columns: Floats, size: int, inner: Floats, total: Floats) -> None:
     """Write the quadratic form of each visit, by half of a symmetric matrix, four at a time."""
     for b in range(size):
         total[b] = 0.0

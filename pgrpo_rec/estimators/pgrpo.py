@@ -87,7 +87,8 @@ class PGRPORecommender(BaseRecommender):
     exploration : float, default=0.5
         Solver "natural": factor on the posterior's standard deviation; 0.5 draws as if
         four times as much had been heard. Halved where features are given and each group's
-        rewards take two values only, which are fitted by log-odds (`pgrpo_rec.clicks`).
+        rewards take two values only, which are fitted by log-odds (`pgrpo_rec.clicks`), and
+        halved with ``item_features``.
     user_adaptation : bool, default=True
         Solver "natural" with ``users``: add to the group's fit what each person answered,
         shrunk by the person's own count (`pgrpo_rec.adaptation`).
