@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+NARROWEST = 1e-9
+
 
 def with_constant(item_features: Floats) -> Floats:
     """Return the items' features with the constant first, shape (K, M)."""
@@ -55,7 +57,6 @@ def joint_columns(z: Floats, items: Floats) -> Floats:
     return (z[:, :, None] * items[:, None, :]).reshape(z.shape[0], z.shape[1] * items.shape[1])
 
 
-@jit
 def read_bilinear(
     beta: Floats,
     covariance: Floats,
@@ -87,21 +88,39 @@ def read_bilinear(
     Returns
     -------
     mean, width : ndarray of float64, shapes (n, K)
-        The width is 0 where the upper end of an item's reach is under the lower end of that of
-        the available item of highest mean.
+        Widths are `NARROWEST` at least, and they are this where the upper end of an item's reach
+        is under the lower end of that of the available item of highest mean.
     """
+    # Large arrays are NumPy's, in pages so large that the first write to them costs little.
+    mean, width = np.empty(available.shape), np.empty(available.shape)
+    _read_bilinear(beta, covariance, z, clusters, items, available, reach, mean, width)
+    return mean, width
+
+
+@jit
+def _read_bilinear(
+    beta: Floats,
+    covariance: Floats,
+    z: Floats,
+    clusters: Ints,
+    items: Floats,
+    available: Bools,
+    reach: float,
+    mean: Floats,
+    width: Floats,
+) -> None:
     n, n_columns = z.shape[0], items.shape[0]
-    mean, width = np.empty((n, items.shape[1])), np.zeros((n, items.shape[1]))
     folded, doubt = np.zeros((n, n_columns)), np.zeros((n, n_columns, n_columns))
     for i in range(n):
         _fold(beta[clusters[i]], covariance[clusters[i]], z[i], folded[i], doubt[i])
     _write_means(folded, items, mean)
-    lengths = _squared_lengths(items)
+    lengths = _lengths(items)
     contenders = np.empty(items.shape[1], dtype=np.int64)
     for i in range(n):
+        for k in range(items.shape[1]):
+            width[i, k] = NARROWEST
         size = _find_contenders(mean[i], doubt[i], items, lengths, available[i], reach, contenders)
         _write_widths(doubt[i], items, contenders[:size], width[i])
-    return mean, width
 
 
 @jit
@@ -134,13 +153,13 @@ def _write_means(folded: Floats, items: Floats, mean: Floats) -> None:
 
 
 @jit
-def _squared_lengths(items: Floats) -> Floats:
-    """Return the squared length of every item's features, shape (K,)."""
+def _lengths(items: Floats) -> Floats:
+    """Return the length of every item's features, shape (K,)."""
     lengths = np.zeros(items.shape[1])
     for m in range(items.shape[0]):
         for k in range(items.shape[1]):
             lengths[k] += items[m, k] * items[m, k]
-    return lengths
+    return np.sqrt(lengths)
 
 
 @jit
@@ -171,7 +190,7 @@ def _find_contenders(
     widest = reach * np.sqrt(np.sqrt(norm))
     size = 0
     for k in range(mean.size):
-        if available[k] and mean[k] + widest * np.sqrt(lengths[k]) >= low:
+        if available[k] and mean[k] + widest * lengths[k] >= low:
             found[size] = k
             size += 1
     return size
@@ -189,4 +208,4 @@ def _write_widths(doubt: Floats, items: Floats, chosen: Ints, width: Floats) -> 
                 columns[m, b] = items[m, chosen[first + b]]
         squares(doubt, columns, size, inner, total)
         for b in range(size):
-            width[chosen[first + b]] = np.sqrt(max(total[b], 0.0))
+            width[chosen[first + b]] = np.sqrt(max(total[b], NARROWEST**2))

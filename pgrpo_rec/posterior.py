@@ -69,33 +69,40 @@ def probability_of_best(means: Floats, stds: Floats, available: Bools) -> Floats
     >>> probability_of_best(np.zeros((1, 4)), np.ones((1, 4)), np.ones((1, 4), bool)).round(6)
     array([[0.25, 0.25, 0.25, 0.25]])
     """
-    return _probability_of_best(means, stds, np.array(available))  # of a view: compiled again
+    result = np.empty(means.shape)  # large arrays are cheaper to write to when NumPy makes them
+    _probability_of_best(means, stds, np.array(available), result)  # of a view: compiled again
+    return result
 
 
 @jit
-def _probability_of_best(means: Floats, stds: Floats, available: Bools) -> Floats:
+def _probability_of_best(means: Floats, stds: Floats, available: Bools, result: Floats) -> None:
     n_items = means.shape[1]
-    result, room = np.zeros(means.shape), _room(n_items)
-    precisions, rivals = np.empty(n_items), np.empty(n_items, dtype=np.int64)
+    room = _room(n_items)
+    precisions = np.empty(n_items)
+    in_play, rivals = np.empty(n_items, dtype=np.int64), np.empty(n_items, dtype=np.int64)
     points, weights = np.empty(NODES), np.empty(NODES)
     for i in range(means.shape[0]):
-        mean, share, mask = means[i], result[i], available[i]
+        mean, std, share, mask = means[i], stds[i], result[i], available[i]
         above = upper_end(mask.sum())
         low, high = -np.inf, -np.inf
         for k in range(n_items):
-            precisions[k] = 1.0 / stds[i, k]
+            share[k] = 0.0
             if mask[k]:
-                low = max(low, mean[k] - BELOW * stds[i, k])
-                high = max(high, mean[k] + above * stds[i, k])
-        n_rivals = _find_rivals(mean, stds[i], mask, above, low, rivals)
-        narrowest, step = _resolution(precisions, rivals, n_rivals)
+                low = max(low, mean[k] - BELOW * std[k])
+        n_in_play = _find_in_play(mean, std, mask, above, low, in_play)
+        for j in range(n_in_play):
+            k = in_play[j]
+            precisions[k] = 1.0 / std[k]
+            high = max(high, mean[k] + above * std[k])
+        narrowest, step = _resolution(precisions, in_play, n_in_play)
         scale, shrink = GROWTH * narrowest, math.exp(-step / GROWTH)
         ratio = min((high - low) / scale, 1e100)  # of any finite widths, and the end is reached
         u = ratio + math.sqrt(ratio * ratio + 1.0)  # exp(t) at high = low + scale * sinh(t)
-        rarely = False
+        rarely, total = False, 0.0
         while u >= 1.0 and not rarely:
             u = _place(u, shrink, low, scale, points, weights)
-            n_rivals = _find_rivals(mean, stds[i], mask, above, points[NODES - 1], rivals)
+            floor = points[NODES - 1]
+            n_rivals = _find_rivals(mean, std, in_play, n_in_play, above, floor, rivals)
             for j in range(n_rivals):
                 centre, precision = mean[rivals[j]], precisions[rivals[j]]
                 for q in range(NODES):
@@ -103,10 +110,10 @@ def _probability_of_best(means: Floats, stds: Floats, available: Bools) -> Float
             rarely = _multiply(room, n_rivals * NODES, weights)
             for j in range(n_rivals):
                 share[rivals[j]] += _sum_of_chunk(room.density, j * NODES) * precisions[rivals[j]]
-        total = share.sum()
-        for k in range(n_items):
-            share[k] /= total
-    return result
+        for j in range(n_in_play):
+            total += share[in_play[j]]
+        for j in range(n_in_play):
+            share[in_play[j]] /= total
 
 
 class Room(NamedTuple):
@@ -146,15 +153,28 @@ def upper_end(n_items: int) -> float:
 
 
 @jit
-def _find_rivals(
-    means: Floats, stds: Floats, available: Bools, above: float, floor: float, rivals: Ints
+def _find_in_play(
+    means: Floats, stds: Floats, available: Bools, above: float, floor: float, found: Ints
 ) -> int:
     """Write the items that may have a value over a floor; return their number."""
     n = 0
     for k in range(means.size):
-        rivals[n] = k
+        found[n] = k
         n += available[k] and means[k] + above * stds[k] >= floor
     return n
+
+
+@jit
+def _find_rivals(
+    means: Floats, stds: Floats, in_play: Ints, n: int, above: float, floor: float, rivals: Ints
+) -> int:
+    """Write which of the first n items in play may have a value over a higher floor."""
+    n_rivals = 0
+    for j in range(n):
+        k = in_play[j]
+        rivals[n_rivals] = k
+        n_rivals += means[k] + above * stds[k] >= floor
+    return n_rivals
 
 
 @jit

@@ -73,17 +73,15 @@ class SharedBandit(LinearBandit):
     def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)
         theta, inverse, scale = self._regressions_of(clusters)
-        width = self.width * scale
-        mean, widths = read_bilinear(
+        return read_bilinear(
             theta[:, 0],
-            inverse[:, 0],
+            inverse[:, 0] * (self.width * scale) ** 2,
             visits.with_constant(),
             clusters,
             np.ascontiguousarray(self._items.T),
             np.require(visits.available, requirements=("C", "W")),
-            upper_end(self.actions_.size) * width,
+            upper_end(self.actions_.size),
         )
-        return mean, np.maximum(width * widths, 1e-9)
 
 
 class SharedLinTS(SharedBandit, LinTS):

@@ -64,14 +64,14 @@ class Bilinear:
         self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None
     ) -> Floats:
         """Return the posterior-sampling probabilities."""
-        width = self._one.width
-        reach = width * upper_end(self._items.shape[0])
-        mean, std = self._read(z, clusters, available, reach)
-        return probability_of_best(mean, width * std, available)
+        reach = upper_end(self._items.shape[0])
+        return probability_of_best(
+            *self._read(z, clusters, available, self._one.width, reach), available
+        )
 
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:
         """Return the expected advantages, or log-odds against the cluster's own."""
-        return self._read(z, clusters, available, 0.0)[0]
+        return self._read(z, clusters, available, 1.0, 0.0)[0]
 
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Go along with users into new clusters."""
@@ -84,12 +84,10 @@ class Bilinear:
         self._one.learn(answers._replace(z=joint, actions=first), audience)
 
     def _read(
-        self, z: Floats, clusters: Ints, available: Bools, reach: float
+        self, z: Floats, clusters: Ints, available: Bools, width: float, reach: float
     ) -> tuple[Floats, Floats]:
+        """Return means, and standard deviations times ``width``, shapes (n, K)."""
         fit = self._one.fit_of(clusters)
         mask = np.require(available, requirements=("C", "W"))  # of a view it is compiled again
-        covariance = fit.covariance[:, 0] * fit.noise[:, :, None]
-        mean, std = read_bilinear(
-            fit.beta[:, 0], covariance, z, clusters, self._columns, mask, reach
-        )
-        return mean, np.maximum(std, 1e-9)
+        covariance = fit.covariance[:, 0] * (width**2 * fit.noise[:, :, None])
+        return read_bilinear(fit.beta[:, 0], covariance, z, clusters, self._columns, mask, reach)
