@@ -15,8 +15,9 @@ demo: $(VENV)/.plot  ## See P-GRPO learn for people who differ (ARGS="--ratings 
 	$(BIN)/pgrpo-rec demo $(ARGS)
 
 SHORT := --scenario clicks scales logit --interactions 12800 --seeds 5 --tune 2 --budget 5
-FULL := --scenario clicks scales logit nonlinear nonlinear_logit drift many hard churn ratings \
-	--interactions 12800 --seeds 10 --tune 2 --budget 3
+LENGTH := --interactions 12800 --seeds 10 --tune 2 --budget 3
+FULL := --scenario clicks scales logit nonlinear nonlinear_logit hard churn $(LENGTH)
+MORE := --scenario drift many ratings $(LENGTH)
 KEPT := run.json summary.csv tuning.parquet costs.parquet standings.md report.html
 
 define suite
@@ -29,8 +30,9 @@ endef
 benchmark: $(VENV)/.report  ## Run the standard suite in short, and make its page; a stopped run goes on.
 	$(call suite,short,$(SHORT))
 
-benchmark-full: $(VENV)/.report  ## Run the standard suite on all ten scenarios, about an hour, and make its page.
+benchmark-full: $(VENV)/.report  ## Run the suite on all ten scenarios, about an hour, and make two pages.
 	$(call suite,full,$(FULL))
+	$(call suite,more,$(MORE))
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
 	$(BIN)/python -m pytest --cov --cov-report=term
