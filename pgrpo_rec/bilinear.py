@@ -28,24 +28,19 @@ Bools = NDArray[np.bool_]
 NARROWEST = 1e-9
 
 
-def with_constant(item_features: Floats) -> Floats:
-    """Return the items' features with the constant first, shape (K, M)."""
-    return np.hstack([np.ones((item_features.shape[0], 1)), item_features])
-
-
 def joint_columns(z: Floats, items: Floats) -> Floats:
     """Return the products of each visit's features with those of its item.
 
     Parameters
     ----------
-    z : ndarray of float64, shape (n, D)
-    items : ndarray of float64, shape (n, M)
-        Row i is of the item that visit i is about.
+    z : ndarray of float64, shape (..., D)
+    items : ndarray of float64, shape (..., M)
+        Row i is of the item that visit i is about; other shapes are broadcast.
 
     Returns
     -------
-    ndarray of float64, shape (n, S)
-        Column ``j * M + m`` is ``z[:, j] * items[:, m]``.
+    ndarray of float64, shape (..., S)
+        Column ``j * M + m`` is ``z[..., j] * items[..., m]``.
 
     Examples
     --------
@@ -54,7 +49,8 @@ def joint_columns(z: Floats, items: Floats) -> Floats:
     >>> joint_columns(np.array([[1.0, 2.0]]), np.array([[1.0, 3.0]]))
     array([[1., 3., 2., 6.]])
     """
-    return (z[:, :, None] * items[:, None, :]).reshape(z.shape[0], z.shape[1] * items.shape[1])
+    table = z[..., :, None] * items[..., None, :]
+    return table.reshape(*table.shape[:-2], z.shape[-1] * items.shape[-1])
 
 
 def read_bilinear(

@@ -47,7 +47,7 @@ def add_benchmark(commands: Any, positive: Callable[[str], int]) -> None:
     parser.add_argument(
         "--recommender",
         **several,
-        help="or module:name of your own; default: sixteen of the names",
+        help=f"or module:name of your own; default: {len(RECOMMENDERS)} of the names",
     )
     parser.add_argument("--seeds", type=positive, default=20, metavar="N", help="default: 20")
     parser.add_argument(

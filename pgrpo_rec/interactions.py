@@ -35,10 +35,7 @@ class Visits(NamedTuple):
 
     def with_constant(self) -> Floats:
         """Return the features with the constant 1 first, shape (n, 1 + d)."""
-        z = np.empty((self.n, 1 + self.features.shape[1]))
-        z[:, 0] = 1.0
-        z[:, 1:] = self.features
-        return z
+        return with_constant(self.features)
 
 
 class Interactions(NamedTuple):
@@ -86,6 +83,14 @@ class Interactions(NamedTuple):
 
 def _rows_of(column: NDArray[Any] | None, rows: NDArray[Any] | slice) -> Any:
     return None if column is None else column[rows]
+
+
+def with_constant(features: Floats) -> Floats:
+    """Return features with the constant 1 as a first column, shape (n, 1 + d)."""
+    z = np.empty((features.shape[0], 1 + features.shape[1]))
+    z[:, 0] = 1.0
+    z[:, 1:] = features
+    return z
 
 
 def count_rows(values: Any) -> int:

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.bilinear import joint_columns
+from pgrpo_rec.interactions import with_constant
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,9 +63,7 @@ def empty_hybrid_sums(n_clusters: int, n_items: int, n_columns: int, n_shared: i
 
 def shared_columns(z: Floats, item_features: Floats) -> Floats:
     """Return z times (1, features) of every item, shape (n, K, S), S = D (m + 1)."""
-    ones = np.ones((item_features.shape[0], 1))
-    table = z[:, None, None, :] * np.hstack([ones, item_features])[None, :, :, None]
-    return table.reshape(z.shape[0], item_features.shape[0], -1)
+    return joint_columns(with_constant(item_features), z[:, None])
 
 
 def solve_hybrid(sums: HybridSums, ridge: float, shared_ridge: float) -> Hybrid:

@@ -21,8 +21,9 @@ from pgrpo_rec.baselines.hybrid import (
 from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.lin_ucb import LinUCB
 from pgrpo_rec.baselines.linear import LinearBandit
+from pgrpo_rec.bilinear import joint_columns
 from pgrpo_rec.estimators.parameters import check_item_features, check_number
-from pgrpo_rec.interactions import Interactions, Visits
+from pgrpo_rec.interactions import Interactions, Visits, with_constant
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,7 +89,7 @@ class HybridBandit(LinearBandit):
 
     def _absorb(self, interactions: Interactions, clusters: Ints) -> None:
         z, actions = interactions.visits.with_constant(), interactions.actions
-        shared = shared_columns(z, self._item_features)[np.arange(actions.size), actions]
+        shared = joint_columns(with_constant(self._item_features[actions]), z)
         heard = np.bincount(clusters, minlength=len(self.count_))
         weights = np.ones(actions.size)
         if self.discount < 1.0:

@@ -55,10 +55,14 @@ class LinearBandit(Bandit):
         check_number("discount", self.discount, Real, above=0.0, high=1.0)
 
     def _start(self, n_features: int) -> None:
-        self._n_columns = 1 + n_features
+        self._n_columns = self._count_columns(n_features)
         self._known = self._strangers(0)
         self._fading = self._blank(0)
         super()._start(n_features)
+
+    def _count_columns(self, n_features: int) -> int:
+        """Return how many coefficients a regression has."""
+        return 1 + n_features
 
     def _grow(self, n_clusters: int) -> None:
         super()._grow(n_clusters)

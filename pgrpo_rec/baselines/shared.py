@@ -12,9 +12,9 @@ from pgrpo_rec.baselines.lin_ts import LinTS
 from pgrpo_rec.baselines.lin_ucb import LinUCB
 from pgrpo_rec.baselines.linear import LinearBandit
 from pgrpo_rec.baselines.ridge import Regressions, Sums, empty_regressions, empty_sums
-from pgrpo_rec.bilinear import joint_columns, read_bilinear, with_constant
+from pgrpo_rec.bilinear import joint_columns, read_bilinear
 from pgrpo_rec.estimators.parameters import check_item_features, check_products
-from pgrpo_rec.interactions import Interactions, Visits
+from pgrpo_rec.interactions import Interactions, Visits, with_constant
 from pgrpo_rec.posterior import upper_end
 
 Floats = NDArray[np.float64]
@@ -55,9 +55,11 @@ class SharedBandit(LinearBandit):
     def _start(self, n_features: int) -> None:
         table = check_item_features(self.item_features, self.actions_.size)
         self._items = with_constant(np.eye(self.actions_.size) if table is None else table)
+        self._columns = np.ascontiguousarray(self._items.T)
         super()._start(n_features)
-        self._n_columns = (1 + n_features) * self._items.shape[1]
-        self._known, self._fading = self._strangers(0), self._blank(0)
+
+    def _count_columns(self, n_features: int) -> int:
+        return (1 + n_features) * self._items.shape[1]
 
     def _strangers(self, n_clusters: int) -> Regressions:
         return empty_regressions(n_clusters, 1, self._n_columns, self.ridge)
@@ -78,7 +80,7 @@ class SharedBandit(LinearBandit):
             inverse[:, 0] * (self.width * scale) ** 2,
             visits.with_constant(),
             clusters,
-            np.ascontiguousarray(self._items.T),
+            self._columns,
             np.require(visits.available, requirements=("C", "W")),
             upper_end(self.actions_.size),
         )

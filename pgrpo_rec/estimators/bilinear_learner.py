@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec.adaptation import OwnAnswers
-from pgrpo_rec.bilinear import joint_columns, read_bilinear, with_constant
+from pgrpo_rec.bilinear import joint_columns, read_bilinear
 from pgrpo_rec.estimators.audience import Audience
 from pgrpo_rec.estimators.learners import Answers
 from pgrpo_rec.estimators.natural_learner import Natural
+from pgrpo_rec.interactions import with_constant
 from pgrpo_rec.posterior import probability_of_best, upper_end
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pgrpo_rec.clicks import add_clicks
 from pgrpo_rec.natural import (
-    FIRST_RIDGE,
     Fit,
     Priors,
     Sums,
@@ -34,10 +33,13 @@ class Book:
     ----------
     n_items, n_columns : int
         K and D.
+    first_ridge : float
+        Of clusters that have answered nothing.
     """
 
-    def __init__(self, n_items: int, n_columns: int) -> None:
+    def __init__(self, n_items: int, n_columns: int, first_ridge: float) -> None:
         self.n_columns = n_columns
+        self.first_ridge = first_ridge
         self.sums: Sums = empty_sums(0, n_items, n_columns)
         self.fit: Fit = empty_fit(0, n_items, n_columns)
         self.stale = np.zeros((0, n_items), dtype=np.bool_)
@@ -136,7 +138,7 @@ class Book:
     def _with_stranger(self) -> Fit:
         """Return the fit with one more cluster of which only the common part is known."""
         fit, shape = self.fit, (1, *self.fit.common.shape)
-        deviation = np.eye(shape[2]) / FIRST_RIDGE
+        deviation = np.eye(shape[2]) / self.first_ridge
         return fit._replace(
             beta=np.concatenate([fit.beta, fit.common[None]]),
             covariance=np.concatenate([fit.covariance, fit.common_inverse[None] + deviation]),

@@ -98,9 +98,9 @@ class Natural:
         self._pairs = np.triu_indices(n_columns - 1)
         self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
         self.two_values = TwoValues()
-        self._as_they_are = Book(n_items, kinds.size)
-        self._as_clicks = Book(n_items, kinds.size)
-        self._fading = Book(n_items, kinds.size)
+        self._as_they_are = Book(n_items, kinds.size, first_ridge)
+        self._as_clicks = Book(n_items, kinds.size, first_ridge)
+        self._fading = Book(n_items, kinds.size, first_ridge)
         for book in self._books:
             book.use_columns(n_columns)
         self._kept_a_visit = 1.0 - 1.0 / max(SHORT_MEMORY * n_items * n_columns, LEAST_MEMORY)

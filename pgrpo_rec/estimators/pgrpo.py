@@ -165,7 +165,8 @@ class PGRPORecommender(BaseRecommender):
     learning_curve_ : DataFrame
         Advantages, histories, entropy, divergence and clipping, batch by batch.
     clustering_ : PreferenceClustering
-        Only where ``users`` are given.
+        Only where ``users`` are given. With ``item_features`` it hears all answers as about one
+        item, whose features are the item's.
 
     Notes
     -----

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.estimators.base import BaseRecommender
 from pgrpo_rec.estimators.parameters import check_choice
-from pgrpo_rec.interactions import Interactions, Visits
+from pgrpo_rec.interactions import Interactions, Visits, with_constant
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -157,4 +157,4 @@ class Peer(BaseRecommender):
 
 def _contexts(visits: Visits, rows: Ints) -> Floats:
     """Return the features of some visits with the constant first, shape (m, D)."""
-    return np.hstack([np.ones((rows.size, 1)), visits.features[rows]])
+    return with_constant(visits.features[rows])
