@@ -149,7 +149,7 @@ def test_posterior_is_that_of_the_joint_model(seed, n_columns):
 @settings(deadline=None, max_examples=20)
 def test_a_batch_fades_as_its_answers_do_one_by_one(seed, kept):
     log = Log(seed)
-    one_by_one, at_once = (Book(log.shape[1], log.shape[2]) for _ in range(2))
+    one_by_one, at_once = (Book(*log.shape[1:3], first_ridge=4.0) for _ in range(2))
     for book in (one_by_one, at_once):
         book.follow(log.shape[0], keep=False)
     columns = log.z, log.clusters, log.actions, log.rewards
@@ -158,6 +158,19 @@ def test_a_batch_fades_as_its_answers_do_one_by_one(seed, kept):
     at_once.add_fading(*columns, kept)
     for a, b in zip(one_by_one.sums, at_once.sums, strict=True):
         assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("first_ridge", [1.0, 4.0])
+def test_a_cluster_never_met_is_as_uncertain_as_its_first_ridge_says(first_ridge):
+    book = Book(2, 3, first_ridge)
+    book.follow(1, keep=False)
+    book.refresh(np.zeros(1), np.ones(1), ALONE)
+    z = np.array([[0.0, 2.0, 0.0]])
+    _, known = book.read(z, np.zeros(1, dtype=int))
+    _, stranger = book.read(z, np.ones(1, dtype=int))
+    of_common = z[0] @ book.fit.common_inverse[0] @ z[0]
+    assert_allclose(stranger[0, 0] ** 2, of_common + 4.0 / first_ridge)
+    assert known[0, 0] != stranger[0, 0]
 
 
 def test_a_small_cluster_borrows_and_a_large_one_speaks_for_itself():
