@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from scipy.special import expit
 
 from pgrpo_rec import PGRPORecommender
-from pgrpo_rec.estimators.natural_learner import kinds_of_columns
+from pgrpo_rec.estimators.natural_learner import REST, kinds_of_columns
 
 
 def taught(rounds, answer, seed=0, n=64, n_items=3, n_features=2):
@@ -70,6 +70,29 @@ def test_what_was_heard_before_tastes_changed_is_dropped_and_only_then(moves):
         assert_array_equal(recommender.predict(X, clusters=np.zeros(2, dtype=int)), [0, 2])
     else:
         assert heard == 64 * 130
+
+
+def test_the_book_that_forgets_is_read_anew_seldom_but_at_once_when_much_has_changed(
+    monkeypatch,
+):
+    recommender = taught(40, clicks)
+    learner = recommender._learner
+    fading, read = learner._fading, []
+    refresh = fading.refresh
+    monkeypatch.setattr(fading, "refresh", lambda *args: (read.append(1), refresh(*args)))
+    rng, one = np.random.default_rng(1), np.zeros(64, dtype=int)
+
+    def hear():
+        X, shown = rng.normal(size=(64, 2)), rng.integers(3, size=64)
+        told = {"propensities": np.full(64, 1.0 / 3.0), "clusters": one}
+        recommender.partial_fit(X, clicks(rng, 0, X, shown), actions=shown, **told)
+
+    for _ in range(REST):
+        hear()
+    assert len(read) == 1
+    fading.expire()
+    hear()
+    assert len(read) == 2
 
 
 def test_there_is_room_for_products_only_where_items_and_features_are_few():

@@ -35,6 +35,13 @@ class Book:
         K and D.
     first_ridge : float
         Of clusters that have answered nothing.
+
+    Attributes
+    ----------
+    stale : ndarray of bool, shape (P, K)
+        Where sums have changed since the last refresh.
+    overdue : bool
+        Whether more has changed than a few more answers, so that the refresh cannot wait.
     """
 
     def __init__(self, n_items: int, n_columns: int, first_ridge: float) -> None:
@@ -43,6 +50,7 @@ class Book:
         self.sums: Sums = empty_sums(0, n_items, n_columns)
         self.fit: Fit = empty_fit(0, n_items, n_columns)
         self.stale = np.zeros((0, n_items), dtype=np.bool_)
+        self.overdue = False
 
     def follow(self, n_clusters: int, *, keep: bool) -> None:
         """Make room for clusters; keep the sums of those that there were, or forget them."""
@@ -59,6 +67,12 @@ class Book:
         n_clusters, n_items = self.sums.heard.shape
         self.fit = empty_fit(n_clusters, n_items, n_used)
         self.stale = np.ones((n_clusters, n_items), dtype=np.bool_)
+        self.overdue = True
+
+    def expire(self) -> None:
+        """Let the next refresh go over everything: what the sums are read with has changed."""
+        self.stale[:] = True
+        self.overdue = True
 
     @property
     def used(self) -> Sums:
@@ -111,18 +125,21 @@ class Book:
         """Take clicks for misses and misses for clicks: log-odds change their sign."""
         self.sums.moment[clusters] *= -1.0
         self.stale[clusters] = True
+        self.overdue |= clusters.size > 0
 
     def copy_cluster(self, other: Book, p: int) -> None:
         """Know of a cluster what another book knows."""
         for part, source in zip(self.sums, other.sums, strict=True):
             part[p] = source[p]
         self.stale[p] = True
+        self.overdue = True
 
     def refresh(self, level: Floats, unit: Floats, priors: Priors) -> None:
         """Bring the fit up to date."""
         kinds = priors.kinds[: self.fit.beta.shape[2]]
         refresh(self.fit, self.used, self.stale, level, unit, priors._replace(kinds=kinds))
         self.stale[:] = False
+        self.overdue = False
 
     def read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every item's value, shapes (n, K)."""

@@ -310,7 +310,7 @@ class Natural:
             if (self.priors.own[:, 2] < NO_PRODUCTS).any():
                 self._use_columns(self.priors.kinds.size)
         for each in self._books:
-            each.stale[:] = True
+            each.expire()
         self._refresh(audience)
         if not self._clicks and (self.priors.own[:, 2] < NO_PRODUCTS).any():
             noise = measure_noise(book.used, book.fit, level, std, self.priors)
@@ -342,7 +342,7 @@ class Natural:
             priors.own[:, :2] = RIDGE_OF_CLICKS
         self._n_refreshed += 1
         books = [self._followed]
-        if self._n_refreshed % REST == 0 or self._fading.stale.all():
+        if self._n_refreshed % REST == 0 or self._fading.overdue:
             books.append(self._fading)  # moves slowly, and all of it
         for book in books:
             book.refresh(level, unit, priors)
