@@ -202,6 +202,21 @@ def test_the_leader_is_told_with_what_is_known_of_the_second(numbers):
     assert [s.startswith("Of those told the true groups, ") for s in told] == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("value", "plain", "signed"),
+    [
+        (0.0004, "0.000", "+0.000"),
+        (-0.0004, "0.000", "−0.000"),
+        (0.0, "0.000", "+0.000"),
+        (-0.0, "0.000", "+0.000"),
+        (-0.0006, "−0.001", "−0.001"),
+        (float("nan"), "–", "–"),
+    ],
+)
+def test_signed_numbers_keep_the_side_of_zero_they_are_on(value, plain, signed):
+    assert (number(value), number(value, True)) == (plain, signed)
+
+
 def test_rivals_of_a_standing_were_told_no_more(numbers):
     told = dict(zip(numbers.board["recommender"], numbers.board["told"], strict=True))
     rank = {"nothing": 0, "random groups": 0, "users": 1, "true groups": 2}

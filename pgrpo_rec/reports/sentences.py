@@ -46,11 +46,14 @@ class Standing:
 
 
 def number(value: float, signed: bool = False) -> str:
-    """Return a regret with three digits, ``–`` where there is none."""
+    """Return a regret with three digits, ``–`` where there is none.
+
+    Signed numbers keep their sign however small: on it hangs whether an interval reaches 0.
+    """
     if pd.isna(value):
         return "–"
-    rounded = round(value, 3) + 0.0  # no −0.000
-    return f"{rounded:{'+' if signed else ''}.3f}".replace("-", "−")
+    text = f"{value + 0.0:+.3f}" if signed else f"{round(value, 3) + 0.0:.3f}"  # no −0.000
+    return text.replace("-", "−")
 
 
 def interval(low: float, high: float, signed: bool = False) -> str:
