@@ -30,7 +30,7 @@ endef
 benchmark: $(VENV)/.report  ## Run the standard suite in short, and make its page; a stopped run goes on.
 	$(call suite,short,$(SHORT))
 
-benchmark-full: $(VENV)/.report  ## Run the suite on all ten scenarios, about an hour, and make two pages.
+benchmark-full: $(VENV)/.report  ## Run the suite on all ten scenarios, 40 minutes or more, and make two pages.
 	$(call suite,full,$(FULL))
 	$(call suite,more,$(MORE))
 
