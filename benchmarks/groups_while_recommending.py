@@ -7,7 +7,8 @@ visits and divided by what a uniform policy would lose, group by group:
 - ``told``: P-GRPO is told the true groups; ``learned``: it is told user ids; ``learned, groups
   only``: without following the single user; both with all defaults;
 - ``rates known``: Thompson sampling by someone who knows the true rates of all groups and need
-  only find out of whom each user is (a latent bandit): what identifying people costs alone;
+  only find out of whom each user is (a latent bandit): what identifying people costs alone; and
+  the same with three other ways to choose while in doubt;
 - rivals: Thompson sampling without groups, one a user, and clustering bandits where installed.
 
     python benchmarks/groups_while_recommending.py --seeds 20
@@ -43,19 +44,34 @@ def make_world(options, seed):
 
 
 class RatesKnown:
-    """Latent Thompson sampling (Hong et al. 2020) with the true rates of the groups."""
+    """A latent bandit with the true rates of the groups, which infers who is of which.
 
-    def __init__(self, rates, shares, seed):
+    ``way`` is how it chooses while in doubt: the best item of a group "drawn" by its
+    probability (latent Thompson sampling, Hong et al. 2020) or of the "most probable" group, or
+    the item of the highest "expected reward" or "expected advantage" over the groups.
+    """
+
+    def __init__(self, rates, shares, way, seed):
         self.rates, self.logits = rates, np.tile(np.log(shares), (N_USERS, 1))
-        self.rng = np.random.default_rng(seed)
+        level = rates.mean(axis=1, keepdims=True)
+        self.worth = {
+            "expected reward": rates,
+            "expected advantage": (rates - level) / np.sqrt(level * (1.0 - level)),
+        }
+        self.way, self.rng = way, np.random.default_rng(seed)
 
     def recommend(self, X, *, users, available=None):
-        """Draw a group for each user, and show that group's best item."""
+        """Show an item by the probabilities of the groups."""
         share = softmax(self.logits[users], axis=1)
+        if self.way in self.worth:
+            shown = (share @ self.worth[self.way]).argmax(axis=1)
+            return shown[:, None], np.ones((users.size, 1))
+        if self.way == "most probable":
+            share = share == share.max(axis=1, keepdims=True)
         group = (share.cumsum(axis=1) > self.rng.random((users.size, 1))).argmax(axis=1)
-        shown = self.rates.argmax(axis=1)[group]
-        propensity = (share * (self.rates.argmax(axis=1) == shown[:, None])).sum(axis=1)
-        return shown[:, None], propensity[:, None]
+        best = self.rates.argmax(axis=1)
+        propensity = (share * (best == best[group][:, None])).sum(axis=1)
+        return best[group][:, None], propensity[:, None]
 
     def partial_fit(self, X, y, *, actions, users, propensities):
         """Move each user's group."""
@@ -71,7 +87,9 @@ def contenders(world, seed):
     yield "learned", PGRPORecommender(N_ITEMS, random_state=seed), None
     alone = PGRPORecommender(N_ITEMS, user_adaptation=False, random_state=seed)
     yield "learned, groups only", alone, None
-    yield "rates known", RatesKnown(world.unwrapped.world.bias, (0.7, 0.2, 0.1), seed), None
+    for way in ("drawn", "expected reward", "expected advantage", "most probable"):
+        known = RatesKnown(world.unwrapped.world.bias, (0.7, 0.2, 0.1), way, seed)
+        yield "rates known" if way == "drawn" else f"rates known, {way}", known, None
     thompson = {"width": 0.4, "standardise": True, "random_state": seed}
     yield "LinTS, no groups", baselines.LinTS(N_ITEMS, **thompson), 0 * everyone
     yield "LinTS, one a user", baselines.LinTS(N_ITEMS, **thompson), everyone

@@ -7,7 +7,6 @@
     python benchmarks/solvers.py nonlinear_logit --seeds 20
     python benchmarks/solvers.py drift --seeds 20
     python benchmarks/solvers.py many --seeds 20 --tune 2 --brief
-    python benchmarks/solvers.py logit --seeds 20 --question learned
     python benchmarks/solvers.py scales --seeds 20 --question ablation
     python benchmarks/solvers.py scales --seeds 20 --question units
 
@@ -168,11 +167,6 @@ def by_groups(options, scenario, output):
     return [scenario], [entry(f"groups {k}", PGRPORecommender, {}, t) for k, t in told.items()]
 
 
-def by_learning(options, scenario, output):
-    learned = entry("P-GRPO, groups learned", PGRPORecommender, {}, "users")
-    return [scenario], [entry("P-GRPO", PGRPORecommender, {}), learned]
-
-
 def by_units(options, scenario, output):
     """Return the world, and the same with one group's rewards times 1,000 and 7 added."""
     plain = scenario.make(0).unwrapped.scenario
@@ -202,12 +196,7 @@ def show_units(parts):
     print((loud / plain).round(3).to_string())
 
 
-QUESTIONS = {
-    "rivals": against_rivals,
-    "learned": by_learning,
-    "ablation": by_groups,
-    "units": by_units,
-}
+QUESTIONS = {"rivals": against_rivals, "ablation": by_groups, "units": by_units}
 
 
 def main():

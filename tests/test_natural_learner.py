@@ -90,7 +90,7 @@ def test_the_book_that_forgets_is_read_anew_seldom_but_at_once_when_much_has_cha
     for _ in range(REST):
         hear()
     assert len(read) == 1
-    fading.expire()
+    fading.expire(np.zeros(1, dtype=int))
     hear()
     assert len(read) == 2
 

@@ -205,6 +205,8 @@ def test_the_leader_is_told_with_what_is_known_of_the_second(numbers):
 @pytest.mark.parametrize(
     ("value", "plain", "signed"),
     [
+        (0.12345, "0.123", "+0.123"),
+        (-0.5, "−0.500", "−0.500"),
         (0.0004, "0.000", "+0.000"),
         (-0.0004, "0.000", "−0.000"),
         (0.0, "0.000", "+0.000"),
@@ -213,7 +215,7 @@ def test_the_leader_is_told_with_what_is_known_of_the_second(numbers):
         (float("nan"), "–", "–"),
     ],
 )
-def test_signed_numbers_keep_the_side_of_zero_they_are_on(value, plain, signed):
+def test_numbers_as_text_keep_the_side_of_zero_where_signed(value, plain, signed):
     assert (number(value), number(value, True)) == (plain, signed)
 
 
@@ -256,15 +258,6 @@ def test_a_standing_says_wins_loses_or_neither(low, high, verdict):
     assert row.verdict == verdict
     counts = dict.fromkeys(("wins", "loses", "cannot be told apart"), 0) | {verdict: 1}
     assert f"wins {counts['wins']}, loses {counts['loses']}, and in " in tally([row])
-
-
-def test_numbers_as_text():
-    assert [number(0.12345), number(-0.5, signed=True), number(0.5, signed=True)] == [
-        "0.123",
-        "−0.500",
-        "+0.500",
-    ]
-    assert number(float("nan")) == "–"
 
 
 # ---- the page ------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class Book:
     stale : ndarray of bool, shape (P, K)
         Where sums have changed since the last refresh.
     overdue : bool
-        Whether more has changed than a few more answers, so that the refresh cannot wait.
+        Whether the next refresh cannot wait; see `expire`.
     """
 
     def __init__(self, n_items: int, n_columns: int, first_ridge: float) -> None:
@@ -66,13 +66,13 @@ class Book:
         """Fit on so many of the columns from the next refresh on."""
         n_clusters, n_items = self.sums.heard.shape
         self.fit = empty_fit(n_clusters, n_items, n_used)
-        self.stale = np.ones((n_clusters, n_items), dtype=np.bool_)
-        self.overdue = True
+        self.stale = np.empty((n_clusters, n_items), dtype=np.bool_)
+        self.expire(np.arange(n_clusters))
 
-    def expire(self) -> None:
-        """Let the next refresh go over everything: what the sums are read with has changed."""
-        self.stale[:] = True
-        self.overdue = True
+    def expire(self, clusters: Ints) -> None:
+        """Let the refresh of some clusters not wait: more has changed than a few more answers."""
+        self.stale[clusters] = True
+        self.overdue |= clusters.size > 0
 
     @property
     def used(self) -> Sums:
@@ -124,15 +124,13 @@ class Book:
     def turn(self, clusters: Ints) -> None:
         """Take clicks for misses and misses for clicks: log-odds change their sign."""
         self.sums.moment[clusters] *= -1.0
-        self.stale[clusters] = True
-        self.overdue |= clusters.size > 0
+        self.expire(clusters)
 
     def copy_cluster(self, other: Book, p: int) -> None:
         """Know of a cluster what another book knows."""
         for part, source in zip(self.sums, other.sums, strict=True):
             part[p] = source[p]
-        self.stale[p] = True
-        self.overdue = True
+        self.expire(np.array([p]))
 
     def refresh(self, level: Floats, unit: Floats, priors: Priors) -> None:
         """Bring the fit up to date."""

@@ -310,7 +310,7 @@ class Natural:
             if (self.priors.own[:, 2] < NO_PRODUCTS).any():
                 self._use_columns(self.priors.kinds.size)
         for each in self._books:
-            each.expire()
+            each.expire(np.arange(each.stale.shape[0]))
         self._refresh(audience)
         if not self._clicks and (self.priors.own[:, 2] < NO_PRODUCTS).any():
             noise = measure_noise(book.used, book.fit, level, std, self.priors)
