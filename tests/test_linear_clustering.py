@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
 from pgrpo_rec import PGRPORecommender
-from pgrpo_rec.clustering import linear
+from pgrpo_rec.clustering import linear, linear_search
 from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.estimators.clustering import PreferenceClustering
 from pgrpo_rec.natural import empty_sums
@@ -93,14 +93,16 @@ def test_moves_are_bayes_rule():
 @pytest.mark.parametrize("binary", [False, True])
 def test_opposite_slopes_are_told_apart(binary):
     log = draw(binary=binary)
-    fit, trials = linear.fit_linear(kept_of(*log), 80, 3, None, 4, EFFORT, np.random.default_rng(0))
+    fit, trials = linear_search.fit_linear(
+        kept_of(*log), 80, 3, None, 4, EFFORT, np.random.default_rng(0)
+    )
     assert fit.resp.shape[1] == 2
     assert adjusted_rand_score(np.arange(80) % 2, fit.resp.argmax(axis=1)) > 0.9
     assert trials[1][1] > trials[0][1]
 
 
 def test_one_kind_of_users_stays_together():
-    fit, _ = linear.fit_linear(
+    fit, _ = linear_search.fit_linear(
         kept_of(*draw(opposite=False)), 80, 3, None, 4, EFFORT, np.random.default_rng(0)
     )
     assert fit.resp.shape[1] == 1
@@ -116,8 +118,10 @@ def test_order_of_clusters_is_only_an_order():
 
 
 def test_large_logs_are_searched_on_a_sample_of_users(monkeypatch):
-    monkeypatch.setattr(linear, "SAMPLE_SIZE", 1200)
-    fit, _ = linear.fit_linear(kept_of(*draw()), 80, 3, 2, 4, EFFORT, np.random.default_rng(0))
+    monkeypatch.setattr(linear_search, "SAMPLE_SIZE", 1200)
+    fit, _ = linear_search.fit_linear(
+        kept_of(*draw()), 80, 3, 2, 4, EFFORT, np.random.default_rng(0)
+    )
     assert adjusted_rand_score(np.arange(80) % 2, fit.resp.argmax(axis=1)) > 0.9
 
 

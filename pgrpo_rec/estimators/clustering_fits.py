@@ -15,6 +15,7 @@ from pgrpo_rec._random import Seed, generator
 from pgrpo_rec.clustering import kmeans, linear
 from pgrpo_rec.clustering.concomitant import UserFeatures, gains, tilt
 from pgrpo_rec.clustering.labels import find
+from pgrpo_rec.clustering.linear_search import fit_linear
 from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.clustering.mixture import (
     FAMILIES,
@@ -162,7 +163,7 @@ class ClusteringFits(ClusteringDoor):
         number = None if self.n_clusters == "auto" else min(int(self.n_clusters), n_users)
         # Responsibilities are what matters: log-likelihoods of features take long to settle.
         effort = linear.Effort(self.n_init, self.max_iter, max(self.tol, linear.SETTLED))
-        fit, trials = linear.fit_linear(
+        fit, trials = fit_linear(
             kept,
             n_users,
             self.actions_.size,
