@@ -22,7 +22,6 @@ from pgrpo_rec.reports.numbers import (
     compute_numbers,
     highlights,
     told_apart,
-    undominated,
 )
 from pgrpo_rec.reports.sentences import Standing, leading_sentences, number, standings, tally
 
@@ -146,9 +145,14 @@ def test_profiles_count_runs_below_a_regret(run, numbers):
     assert_allclose(whole, parts)
 
 
-def test_undominated_points():
-    assert undominated([1, 2, 3, 1], [3, 2, 2.5, 3]).tolist() == [True, True, False, True]
-    assert undominated([], []).tolist() == []
+def test_who_is_on_the_front_is_beaten_by_nobody_in_both_measures(numbers):
+    for _, rows in numbers.board.groupby("scenario"):
+        rows = rows[rows["family"] != "reference"]
+        points = rows[["regret", "worst"]].to_numpy().tolist()
+        for (x, y), front in zip(points, rows["undominated"], strict=True):
+            beaten = any((a, b) != (x, y) and a <= x and b <= y for a, b in points)
+            assert front == (not beaten)
+        assert 0 < rows["undominated"].sum() < len(rows)
 
 
 def test_references_compete_for_nothing(numbers):

@@ -22,6 +22,7 @@ from pgrpo_rec.evaluation.statistics import (
     performance_profile,
     probability_of_improvement,
 )
+from pgrpo_rec.metrics import dominated
 
 MEASURES = ("regret", "regret_worst")
 ALL_SCENARIOS = "all scenarios"
@@ -175,29 +176,9 @@ def _by_scenario(board: pd.DataFrame) -> Any:
 def _mark_undominated(board: pd.DataFrame) -> pd.DataFrame:
     board["undominated"] = False
     for _, rows in _by_scenario(board):
-        front = undominated(rows["regret"], rows["worst"])
+        front = ~dominated(-rows[["regret", "worst"]].to_numpy())
         board.loc[rows.index[front], "undominated"] = True
     return board
-
-
-def undominated(first: Any, second: Any) -> np.ndarray:
-    """Return which points no other one beats in one coordinate without losing in the other.
-
-    Parameters
-    ----------
-    first, second : arrays, shape (n,)
-        Lower is better.
-
-    Examples
-    --------
-    >>> from pgrpo_rec.reports.numbers import undominated
-    >>> undominated([1.0, 2.0, 2.0], [3.0, 1.0, 4.0]).tolist()
-    [True, True, False]
-    """
-    x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    no_worse = (x[:, None] <= x) & (y[:, None] <= y)
-    better = (x[:, None] < x) | (y[:, None] < y)
-    return np.logical_not(np.any(no_worse & better, axis=0))
 
 
 def _groups(run: BenchmarkRun, seeds: pd.DataFrame) -> pd.DataFrame:
