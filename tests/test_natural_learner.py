@@ -72,12 +72,16 @@ def test_what_was_heard_before_tastes_changed_is_dropped_and_only_then(moves):
         assert heard == 64 * 130
 
 
-def test_the_book_that_forgets_is_read_anew_seldom_but_at_once_when_much_has_changed(
-    monkeypatch,
+def rewards_by_slope(rng, number, X, shown):
+    return X[:, 0] * (shown - 1.0) + rng.normal(size=len(X))
+
+
+@pytest.mark.parametrize(("answer", "n_read"), [(clicks, 1), (rewards_by_slope, REST)])
+def test_the_book_that_forgets_rests_only_where_its_fit_moves_by_itself(
+    answer, n_read, monkeypatch
 ):
-    recommender = taught(40, clicks)
-    learner = recommender._learner
-    fading, read = learner._fading, []
+    recommender = taught(40, answer)
+    fading, read = recommender._learner._fading, []
     refresh = fading.refresh
     monkeypatch.setattr(fading, "refresh", lambda *args: (read.append(1), refresh(*args)))
     rng, one = np.random.default_rng(1), np.zeros(64, dtype=int)
@@ -85,14 +89,14 @@ def test_the_book_that_forgets_is_read_anew_seldom_but_at_once_when_much_has_cha
     def hear():
         X, shown = rng.normal(size=(64, 2)), rng.integers(3, size=64)
         told = {"propensities": np.full(64, 1.0 / 3.0), "clusters": one}
-        recommender.partial_fit(X, clicks(rng, 0, X, shown), actions=shown, **told)
+        recommender.partial_fit(X, answer(rng, 0, X, shown), actions=shown, **told)
 
     for _ in range(REST):
         hear()
-    assert len(read) == 1
-    fading.expire(np.zeros(1, dtype=int))
+    assert len(read) == n_read
+    fading.expire(one)
     hear()
-    assert len(read) == 2
+    assert len(read) == n_read + 1
 
 
 def test_there_is_room_for_products_only_where_items_and_features_are_few():

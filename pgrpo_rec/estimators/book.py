@@ -70,7 +70,7 @@ class Book:
         self.expire(np.arange(n_clusters))
 
     def expire(self, clusters: Ints) -> None:
-        """Let the refresh of some clusters not wait: more has changed than a few more answers."""
+        """Let the refresh of some clusters not wait: their fit has fallen behind their sums."""
         self.stale[clusters] = True
         self.overdue |= clusters.size > 0
 
@@ -91,6 +91,7 @@ class Book:
         self.fade(clusters, kept)
         weights = weights_left(clusters, self.stale.shape[0], kept)
         add_answers(self.sums, z, clusters, actions, rewards, weights)
+        self.expire(clusters)
 
     def add_clicks(
         self, z: Floats, clusters: Ints, actions: Ints, clicked: Floats, centre: Floats
@@ -109,7 +110,10 @@ class Book:
         centre: Floats,
         kept: float,
     ) -> None:
-        """Fold answers in as clicks or misses; each leaves ``kept`` of what was said before."""
+        """Fold answers in as clicks or misses; each leaves ``kept`` of what was said before.
+
+        The fit moves with every click, so that its refresh can wait.
+        """
         self.fade(clusters, kept)
         weights = weights_left(clusters, self.stale.shape[0], kept)
         add_clicks(self.sums, self.fit, z, clusters, actions, clicked, centre, weights)
