@@ -70,6 +70,30 @@ def regression_loglik(kept, n_users, parameters, binary, edge):
     return total
 
 
+def left_out_loglik(kept, n_users, n_items, resp, parameters, edge):
+    """Log density of each user's answers, by fits to all others: clusters have nothing in common.
+
+    The whole fit's means, noises and ridges are kept.
+    """
+    total = np.zeros((n_users, parameters.shares.size))
+    fit, priors = parameters.fit, parameters.priors
+    for i in range(kept.rewards.size):
+        others = np.arange(kept.rewards.size) != i
+        z, k, u = kept.z[i], kept.actions[i], kept.users[i]
+        rows = others & (kept.actions == k)
+        beta, covariance = fit.beta.copy(), fit.covariance.copy()
+        for p in range(parameters.shares.size):
+            weight = resp[kept.users[rows], p][:, None]
+            ridge = np.diag(priors.own[p][priors.kinds])
+            covariance[p, k] = np.linalg.inv(kept.z[rows].T @ (weight * kept.z[rows]) + ridge)
+            advantage = (kept.rewards[rows] - parameters.mean[p]) / parameters.std[p]
+            beta[p, k] = covariance[p, k] @ (kept.z[rows].T @ (weight[:, 0] * advantage))
+        without = parameters._replace(fit=fit._replace(beta=beta, covariance=covariance))
+        one = type(kept)(np.array([u]), z[None], np.array([k]), kept.rewards[[i]])
+        total += regression_loglik(one, n_users, without, edge is not None, edge)
+    return total
+
+
 def feature_tilt(mean, n_visits, weights, constants, shares, correlation):
     """By what each cluster is likelier than by its share, one user at a time."""
     rows = []

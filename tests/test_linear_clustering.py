@@ -14,7 +14,8 @@ from pgrpo_rec import PGRPORecommender
 from pgrpo_rec.clustering import linear, linear_search
 from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.estimators.clustering import PreferenceClustering
-from pgrpo_rec.natural import empty_sums
+from pgrpo_rec.evidence import NO_COMMON_PART
+from pgrpo_rec.natural import empty_fit, empty_sums, refresh
 
 EFFORT = linear.Effort(2, 30, linear.SETTLED)
 
@@ -68,6 +69,40 @@ def test_log_densities_match_naive(seed, binary):
     assert_allclose(got, naive.regression_loglik(kept, 6, parameters, binary, linear.EDGE))
 
 
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), binary=st.booleans(), n_clusters=st.integers(1, 3))
+def test_left_out_densities_are_those_of_fits_to_the_others(seed, binary, n_clusters):
+    kept = kept_of(*draw(6, 8, seed=seed, binary=binary))
+    resp = np.random.default_rng(seed).dirichlet(np.ones(n_clusters), size=6)
+    priors = linear._first_priors(n_clusters, 4, None)._replace(common=np.full(3, NO_COMMON_PART))
+    parameters = linear.m_step(kept, 3, resp, priors, tune=False)
+    got = np.zeros((6, n_clusters))
+    p = parameters
+    linear.add_left_out(got, kept, resp, p.fit, p.mean, p.std, binary)
+    edge = linear.EDGE if binary else None
+    assert_allclose(got, naive.left_out_loglik(kept, 6, 3, resp, p, edge), rtol=1e-8)
+
+
+def test_left_out_of_clusters_that_are_one_is_left_out_of_that_one():
+    """Clusters that may not differ are one cluster: a user's answers pull it as a whole."""
+    kept = kept_of(*draw(6, 20, seed=1))
+    sides = np.random.default_rng(0).dirichlet(np.ones(2), size=6)
+    one = linear._first_priors(1, 4, None)._replace(own=np.full((1, 3), 3.0))
+    two = linear._first_priors(2, 4, None)
+    two = two._replace(own=np.full((2, 3), 1e5), common=np.full(3, 3.0))
+    found = []
+    for resp, priors in ((np.ones((6, 1)), one), (sides, two)):
+        n_clusters = resp.shape[1]
+        sums, fit = empty_sums(n_clusters, 3, 4), empty_fit(n_clusters, 3, 4)
+        linear.add_weighted(sums, kept, resp)
+        mean, std = np.zeros(n_clusters), np.ones(n_clusters)
+        refresh(fit, sums, np.ones((n_clusters, 3), dtype=bool), mean, std, priors)
+        fit.noise[:] = 1.0
+        found.append(np.zeros((6, n_clusters)))
+        linear.add_left_out(found[-1], kept, resp, fit, mean, std, False)
+    assert_allclose(found[1], np.repeat(found[0], 2, axis=1), rtol=1e-3)
+
+
 def test_clicks_have_probabilities():
     """Both outcomes of an answer add up to one, however far the line leads."""
     for expected in (-9.0, -1.0, 0.2, 1.0, 9.0):
@@ -106,6 +141,31 @@ def test_one_kind_of_users_stays_together():
         kept_of(*draw(opposite=False)), 80, 3, None, 4, EFFORT, np.random.default_rng(0)
     )
     assert fit.resp.shape[1] == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_are_found_from_few_answers_a_coefficient(seed):
+    """Judged by fits with their own answers in them, people seem to belong where they are."""
+    fit, _ = linear_search.fit_linear(
+        kept_of(*draw(60, 20, 3, 10, seed=seed, binary=True)),
+        60,
+        3,
+        None,
+        4,
+        EFFORT,
+        np.random.default_rng(0),
+    )
+    assert fit.resp.shape[1] == 2
+    assert adjusted_rand_score(np.arange(60) % 2, fit.resp.argmax(axis=1)) > 0.9
+
+
+def test_what_is_found_in_noise_does_not_count(monkeypatch):
+    kept = kept_of(*draw(300, 20, 5, 5, opposite=False))
+    effort = EFFORT._replace(max_iter=300)
+    for deals, n_found in ((0, 2), (2, 1)):
+        monkeypatch.setattr(linear_search, "DEALS", deals)
+        fit, _ = linear_search.fit_linear(kept, 300, 5, None, 2, effort, np.random.default_rng(0))
+        assert fit.resp.shape[1] == n_found
 
 
 def test_order_of_clusters_is_only_an_order():

@@ -14,6 +14,15 @@ numbers. An answer is judged by its predictive density, in which what is not kno
 cluster counts as noise; answers of 0 and 1 by the expected rate, held within (0, 1). Where EM
 begins, and how many clusters there are, is for `pgrpo_rec.clustering.linear_search`.
 
+A cluster's fit leans towards the people in it, so that everybody seems to belong where they
+are: with few answers for each coefficient EM would stay where it begins. So an answer that is in
+the fit is judged by the fit without it, where its residual is
+
+.. math:: e / (1 - w\, z^T W_p z - z^T W_p R_p C R_p W_p z),
+
+for its pull on the cluster, by its weight w there, and on the common part of all. The former is
+exact (Cook & Weisberg 1982), the latter as if the answer missed all clusters alike.
+
 Shapes: n answers, U users, K items, P clusters, D = d + 1 columns.
 """
 
@@ -28,7 +37,6 @@ from numpy.typing import NDArray
 from pgrpo_rec._numba import jit
 from pgrpo_rec.clustering.memory import Kept
 from pgrpo_rec.clustering.statistics import softmax_row
-from pgrpo_rec.clustering.users import is_binary
 from pgrpo_rec.evidence import NO_COMMON_PART, choose_priors
 from pgrpo_rec.natural import (
     FIRST_RIDGE,
@@ -37,16 +45,20 @@ from pgrpo_rec.natural import (
     Sums,
     empty_fit,
     empty_sums,
+    quadratic,
     refresh,
 )
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-TUNE_AT = (2, 12)  # EM passes before which the ridges are chosen anew
+AT_LEAST = 3  # EM passes
 EDGE = 0.1  # expected rates stay so far from 0 and 1, as a share of the cluster's own distance
 NEGLIGIBLE = 1e-4  # of an answer in a cluster: not worth adding up
 SETTLED = 1e-3  # change of responsibilities, summed over clusters, a user, that does not matter
+STALLED = 5  # EM passes in a row that may bring nothing: left-out fits need not rise at each
+LEAST_RISE = 0.1  # nats that a pass must bring
+MOST_PULL = 0.95  # of an answer on its own expectation: beyond, the formula is of no use
 CERTAIN = 1e-12  # the least that a cluster can be likely: anyone may be placed anew
 
 
@@ -61,41 +73,53 @@ class LinearParameters(NamedTuple):
 
 
 class LinearFit(NamedTuple):
-    """``parameters``, responsibilities (U, P), log-likelihood and EM passes."""
+    """``parameters``, responsibilities (U, P), and how well left-out answers are predicted."""
 
     parameters: LinearParameters
     resp: Floats
-    loglik: float
-    n_iter: int
+    user_loglik: Floats  # (U,)
+
+    @property
+    def loglik(self) -> float:
+        """Return the log-likelihood of all answers."""
+        return float(self.user_loglik.sum())
+
+
+class Task(NamedTuple):
+    """What clusters are fitted to."""
+
+    kept: Kept
+    n_users: int
+    n_items: int
+    binary: bool
 
 
 class Effort(NamedTuple):
-    """``n_init`` fresh starts, EM passes at most, change of responsibilities at which EM stops."""
+    """What a search may cost."""
 
-    n_init: int
-    max_iter: int
-    tol: float
+    n_init: int  # fresh starts
+    max_iter: int  # EM passes at most
+    tol: float  # change of responsibilities a user at which EM stops
+    tune_at: tuple[int, ...] = (2, 12)  # EM passes before which the ridges are chosen anew
 
 
-def run_em(
-    kept: Kept,
-    shape: tuple[int, int],
-    resp: Floats,
-    priors: Priors | None,
-    binary: bool,
-    effort: Effort,
-) -> LinearFit:
-    """Repeat EM passes until the responsibilities change by less than ``tol`` a user."""
-    n_users, n_items = shape
+def run_em(task: Task, resp: Floats, priors: Priors | None, effort: Effort) -> LinearFit:
+    """Repeat EM passes until responsibilities settle or the likelihood stalls; return the best."""
+    best, stalled = None, 0
     for n_iter in range(1, effort.max_iter + 1):
-        parameters = m_step(kept, n_items, resp, priors, tune=n_iter in TUNE_AT)
+        tune = n_iter in effort.tune_at
+        parameters = m_step(task.kept, task.n_items, resp, priors, tune=tune)
         priors = parameters.priors
-        new, loglik = e_step(kept, n_users, parameters, binary)
-        change = np.abs(new - resp).sum() / n_users
-        resp = new
-        if change < effort.tol and n_iter > TUNE_AT[0]:
+        new, user_loglik = e_step(task.kept, resp, parameters, task.binary)
+        change = np.abs(new - resp).sum() / task.n_users
+        resp, fit = new, LinearFit(parameters, new, user_loglik)
+        stalled = 0 if best is None or fit.loglik > best.loglik + LEAST_RISE else stalled + 1
+        if best is None or fit.loglik > best.loglik:
+            best = fit
+        if (change < effort.tol or stalled == STALLED) and n_iter >= AT_LEAST:
             break
-    return LinearFit(parameters, resp, loglik, n_iter)
+    assert best is not None
+    return best
 
 
 def m_step(
@@ -119,25 +143,22 @@ def m_step(
 
 
 def e_step(
-    kept: Kept, n_users: int, parameters: LinearParameters, binary: bool
-) -> tuple[Floats, float]:
-    """Return responsibilities, shape (U, P), and the log-likelihood of all answers."""
-    scores = users_loglik(kept, n_users, parameters, binary) + np.log(parameters.shares)
-    return scores, float(normalise(scores))
+    kept: Kept, resp: Floats, parameters: LinearParameters, binary: bool
+) -> tuple[Floats, Floats]:
+    """Return responsibilities, shape (U, P), and the log-likelihood of each user, shape (U,).
+
+    ``resp``: those by which the answers are in the fit; each is judged without itself.
+    """
+    scores = np.tile(np.log(parameters.shares), (resp.shape[0], 1))
+    add_left_out(scores, kept, resp, parameters.fit, parameters.mean, parameters.std, binary)
+    return scores, normalise(scores)
 
 
 def users_loglik(kept: Kept, n_users: int, parameters: LinearParameters, binary: bool) -> Floats:
-    """Return the log density of each user's answers in each cluster, shape (U, P)."""
+    """Return the log density of each user's new answers in each cluster, shape (U, P)."""
     total = np.zeros((n_users, parameters.shares.size))
-    p = parameters
-    add_loglik(total, kept, p.fit.beta, p.fit.covariance, p.fit.noise, p.mean, p.std, binary)
+    add_loglik(total, kept, parameters.fit, parameters.mean, parameters.std, binary)
     return total
-
-
-def predictive(judged: Kept, fit: LinearFit, n_users: int) -> Floats:
-    """Return the log density of each user's new answers given the old ones, shape (U,)."""
-    new = users_loglik(judged, n_users, fit.parameters, is_binary(judged.rewards))
-    return log_mean(fit.resp, new)
 
 
 def log_mean(resp: Floats, loglik: Floats) -> Floats:
@@ -210,31 +231,54 @@ def add_weighted(sums: Sums, kept: Kept, resp: Floats) -> None:
 
 @jit
 def add_loglik(
-    total: Floats,
-    kept: Kept,
-    beta: Floats,
-    covariance: Floats,
-    noise: Floats,
-    mean: Floats,
-    std: Floats,
-    binary: bool,
+    total: Floats, kept: Kept, fit: Fit, mean: Floats, std: Floats, binary: bool
 ) -> None:
-    """Add the log predictive density of answers to ``total`` (U, P) of their users."""
-    n_columns = kept.z.shape[1]
+    """Add the log predictive density of answers that are new to ``total`` (U, P)."""
     for i in range(kept.rewards.size):
-        k = kept.actions[i]
+        k, z, r = kept.actions[i], kept.z[i], kept.rewards[i]
         for p in range(total.shape[1]):
-            expected = reach = 0.0
-            for j in range(n_columns):
-                expected += beta[p, k, j] * kept.z[i, j]
-                inner = covariance[p, k, j, j] * kept.z[i, j]
-                for m in range(j):
-                    inner += 2.0 * covariance[p, k, j, m] * kept.z[i, m]
-                reach += inner * kept.z[i, j]
-            variance = noise[p, k] * (1.0 + max(reach, 0.0))
-            total[kept.users[i], p] += log_density(
-                kept.rewards[i], expected, variance, mean[p], std[p], binary
-            )
+            variance = fit.noise[p, k] * (1.0 + quadratic(fit.covariance[p, k], z))
+            expected = inner(fit.beta[p, k], z)
+            total[kept.users[i], p] += log_density(r, expected, variance, mean[p], std[p], binary)
+
+
+@jit
+def add_left_out(
+    total: Floats, kept: Kept, resp: Floats, fit: Fit, mean: Floats, std: Floats, binary: bool
+) -> None:
+    """Add the log predictive density of answers, by the fit without each, to ``total`` (U, P)."""
+    for i in range(kept.rewards.size):
+        u, k, z, r = kept.users[i], kept.actions[i], kept.z[i], kept.rewards[i]
+        for p in range(total.shape[1]):
+            own, reach = quadratic_pair(fit.inverse[p, k], fit.covariance[p, k], z)
+            left = 1.0 - min(reach - (1.0 - resp[u, p]) * own, MOST_PULL)
+            advantage = (r - mean[p]) / std[p]
+            expected = advantage - (advantage - inner(fit.beta[p, k], z)) / left
+            variance = fit.noise[p, k] * (1.0 + reach / left)
+            total[u, p] += log_density(r, expected, variance, mean[p], std[p], binary)
+
+
+@jit
+def inner(left: Floats, right: Floats) -> float:
+    """Return the inner product."""
+    total = 0.0
+    for j in range(left.size):
+        total += left[j] * right[j]
+    return total
+
+
+@jit
+def quadratic_pair(one: Floats, two: Floats, vector: Floats) -> tuple[float, float]:
+    """Return ``vector @ M @ vector`` of two symmetric matrices, by their lower halves."""
+    first = second = 0.0
+    for j in range(vector.size):
+        x, y = one[j, j] * vector[j], two[j, j] * vector[j]
+        for m in range(j):
+            x += 2.0 * one[j, m] * vector[m]
+            y += 2.0 * two[j, m] * vector[m]
+        first += x * vector[j]
+        second += y * vector[j]
+    return max(first, 0.0), max(second, 0.0)
 
 
 @jit
@@ -253,17 +297,19 @@ def log_density(
 
 
 @jit
-def normalise(scores: Floats) -> float:
-    """Turn rows of log scores into probabilities, in place; return the sum of their logs."""
-    loglik = 0.0
+def normalise(scores: Floats) -> Floats:
+    """Turn rows of log scores into probabilities, in place; return the logs of their sums."""
+    loglik = np.empty(scores.shape[0])
     for u in range(scores.shape[0]):
-        loglik += softmax_row(scores, u)
+        loglik[u] = softmax_row(scores, u)
     return loglik
 
 
 def _first_priors(n_clusters: int, n_columns: int, smaller: Priors | None) -> Priors:
-    """Return ridges to begin with: what a smaller fit found, else half a deviation an item."""
-    ridge = np.full(3, FIRST_RIDGE) if smaller is None else np.median(smaller.own, axis=0)
+    """Return ridges to begin with: what a smaller mixture found, else half a deviation an item."""
+    ridge = np.full(3, FIRST_RIDGE)
+    if smaller is not None and smaller.noise.size > 1:  # one cluster does not differ from itself
+        ridge = np.median(smaller.own, axis=0)
     common = ridge.copy() if n_clusters > 1 else np.full(3, NO_COMMON_PART)
     kinds = np.minimum(np.arange(n_columns), 1)  # no products of features here
     return Priors(common, np.tile(2.0 * ridge, (n_clusters, 1)), np.ones(n_clusters), kinds)

@@ -6,8 +6,12 @@ times their features, are summed by item; all users' vectors lie near a plane of
 which a singular value decomposition finds long before any one vector says anything (Vempala &
 Wang 2004).
 
-The number of clusters is chosen on answers held out: one more must predict them better, by
-more than twice the standard error over users.
+Later a cluster may be split where the residuals from its own fit vary most.
+
+One more cluster must predict left-out answers better, and by more than it would if users of
+one cluster were alike: their answers are dealt anew among them, and the search is repeated. (EM
+finds something in noise too, which leaving out one answer at a time does not take back, since
+all others' places still hold what they found.)
 
 Shapes: n answers, U users, K items, P clusters, D = d + 1 columns.
 """
@@ -19,20 +23,20 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from pgrpo_rec.clustering.linear import (
     Effort,
     LinearFit,
-    LinearParameters,
-    e_step,
-    predictive,
+    Task,
+    normalise,
     run_em,
+    users_loglik,
 )
 from pgrpo_rec.clustering.memory import Kept, take_answers
-from pgrpo_rec.clustering.starts import seeded, split
+from pgrpo_rec.clustering.starts import divided, seeded
 from pgrpo_rec.clustering.users import is_binary
 
 Floats = NDArray[np.float64]
@@ -40,10 +44,9 @@ Ints = NDArray[np.int64]
 
 SHORT_RUN = 6  # EM passes after which starts are compared
 SAMPLE_SIZE = 20_000  # answers on which starts are tried and the number is chosen
-HELD_OUT = 5  # every so many-th answer of a user is held out to choose the number of clusters
-PATIENCE = 2  # numbers of clusters that may fail to be better before the search ends
-ERRORS = 2.0  # standard errors by which one more cluster must predict better
-LEAST_GAIN = 5.0  # nats over all that is held out: two copies of one cluster gain nothing, surely
+ERRORS = 1.64  # standard errors beyond chance for one more cluster: 5 %, one-sided
+LEAST_GAIN = 5.0  # nats over all answers: two copies of one cluster gain nothing, surely
+DEALS = 2  # times that answers are dealt anew
 OUTLIER = 4.0  # residuals count no more than this in the first guess
 
 
@@ -73,18 +76,21 @@ def fit_linear(
 
     Returns
     -------
-    tuple of LinearFit and, for each number tried, (number, log-likelihood of the answers held
-    out, gain over the best smaller number in standard errors)
+    tuple of LinearFit and, for each number tried, (number, log-likelihood of the answers, each
+    left out, gain over one cluster less in standard errors)
     """
-    shape = (n_users, n_items)
-    sample = _sample(kept, n_users, rng)
+    whole = Task(kept, n_users, n_items, is_binary(kept.rewards))
+    task = whole._replace(kept=_sample(kept, n_users, rng))
     if n_clusters is None:
-        chosen, trials = _choose(sample, shape, max_clusters, effort, rng, previous)
+        chosen, trials = _choose(task, max_clusters, effort, rng, previous)
     else:
-        chosen, trials = _grow_to(n_clusters, sample, shape, effort, rng, previous)[-1], []
-    binary = is_binary(kept.rewards)
-    resp, _ = e_step(kept, n_users, chosen.parameters, binary)
-    return run_em(kept, shape, resp, chosen.parameters.priors, binary, effort), trials
+        chosen, trials = _grow_to(n_clusters, task, effort, rng, previous)[-1], []
+    if task.kept is kept:
+        return chosen, trials
+    resp = np.log(chosen.parameters.shares)
+    resp = resp + users_loglik(kept, n_users, chosen.parameters, whole.binary)
+    normalise(resp)
+    return run_em(whole, resp, chosen.parameters.priors, effort), trials
 
 
 def _sample(kept: Kept, n_users: int, rng: np.random.Generator) -> Kept:
@@ -99,133 +105,159 @@ def _sample(kept: Kept, n_users: int, rng: np.random.Generator) -> Kept:
 
 
 def _choose(
-    kept: Kept,
-    shape: tuple[int, int],
+    task: Task,
     max_clusters: int,
     effort: Effort,
     rng: np.random.Generator,
     previous: Floats | None,
 ) -> tuple[LinearFit, list[tuple[int, float, float]]]:
-    """Fit 1, 2, ... clusters; return the fit that predicts answers held out, and the table."""
-    n_users = shape[0]
-    held = _held_out(kept.users, n_users)
-    learned, judged = take_answers(kept, ~held), take_answers(kept, held)
-    trials: list[tuple[int, float, float]] = []
-    fits: list[LinearFit] = []
-    best, values = 0, np.zeros((0, n_users))
-    for number in range(1, max_clusters + 1):
-        fits.append(_next(number, fits, learned, shape, effort, rng, previous))
-        value = predictive(judged, fits[-1], n_users)
-        values = np.vstack([values, value])
-        gain = value - values[best]
-        error = max(float(gain.std()) * math.sqrt(n_users), 1e-12)
-        trials.append((number, float(value.sum()), float(gain.sum()) / error))
-        if number == 1 or (trials[-1][2] > ERRORS and gain.sum() > LEAST_GAIN):
-            best = number - 1
-        elif number - 1 - best >= PATIENCE:
+    """Fit 1, 2, ... clusters for as long as one more is worth it; return also a table."""
+    fits = _grow_to(1, task, effort, rng, previous)
+    trials = [(1, fits[0].loglik, 0.0)]
+    while len(fits) < max_clusters:
+        new = _with_one_more(fits, task, effort, rng, previous)
+        gain = new.user_loglik - fits[-1].user_loglik
+        surplus = _errors(gain)
+        for _ in range(DEALS):
+            if surplus > ERRORS:
+                surplus = min(surplus, _errors(gain, _gain_by_chance(fits, task, effort, rng)))
+        trials.append((len(fits) + 1, new.loglik, surplus))
+        if surplus <= ERRORS:
             break
-    return fits[best], trials
+        fits.append(new)
+    return fits[-1], trials
+
+
+def _errors(gain: Floats, by_chance: Floats | None = None) -> float:
+    """Return by how many standard errors users' gain is beyond chance, 0 if by a trifle."""
+    surplus = gain.sum() - (0.0 if by_chance is None else max(by_chance.sum(), 0.0))
+    variance = gain.var() + (0.0 if by_chance is None else by_chance.var())
+    return float(surplus / math.sqrt(variance * gain.size)) if surplus > LEAST_GAIN else 0.0
+
+
+def _gain_by_chance(
+    fits: list[LinearFit], task: Task, effort: Effort, rng: np.random.Generator
+) -> Floats:
+    """Return what one more cluster gains when answers are dealt anew within clusters, (U,)."""
+    cluster = fits[-1].resp.argmax(axis=1)[task.kept.users]
+    users = task.kept.users.copy()
+    for p in range(fits[-1].resp.shape[1]):
+        rows = np.flatnonzero(cluster == p)
+        users[rows] = users[rng.permutation(rows)]
+    dealt = task._replace(kept=task.kept._replace(users=users))
+    last = run_em(dealt, fits[-1].resp, fits[-1].parameters.priors, effort)
+    more = _with_one_more([*fits[:-1], last], dealt, effort, rng, None)
+    return more.user_loglik - last.user_loglik
 
 
 def _grow_to(
     number: int,
-    kept: Kept,
-    shape: tuple[int, int],
+    task: Task,
     effort: Effort,
     rng: np.random.Generator,
     previous: Floats | None,
 ) -> list[LinearFit]:
-    fits: list[LinearFit] = []
-    for p in range(1, number + 1):
-        fits.append(_next(p, fits, kept, shape, effort, rng, previous))
+    fits = [run_em(task, np.ones((task.n_users, 1)), None, effort)]
+    while len(fits) < number:
+        fits.append(_with_one_more(fits, task, effort, rng, previous))
     return fits
 
 
-def _next(
-    number: int,
+def _with_one_more(
     fits: list[LinearFit],
-    kept: Kept,
-    shape: tuple[int, int],
+    task: Task,
     effort: Effort,
     rng: np.random.Generator,
     previous: Floats | None,
 ) -> LinearFit:
     """Fit one cluster more than the last fit has: try all starts briefly, then the best."""
-    binary = is_binary(kept.rewards)
-    if number == 1:
-        return run_em(kept, shape, np.ones((shape[0], 1)), None, binary, effort)
     priors = fits[-1].parameters.priors
-    short = effort._replace(max_iter=SHORT_RUN)
-    runs = [
-        run_em(kept, shape, resp, priors, binary, short)
-        for resp in _starts(number, fits, kept, shape, effort.n_init, rng, previous)
-    ]
+    short = effort._replace(max_iter=SHORT_RUN, tune_at=())  # a choice of ridges costs four passes
+    starts = _starts(fits, task, effort.n_init, rng, previous)
+    runs = [run_em(task, resp, priors, short) for resp in starts]
     leader = max(runs, key=lambda run: run.loglik)
-    return run_em(kept, shape, leader.resp, leader.parameters.priors, binary, effort)
+    return run_em(task, leader.resp, leader.parameters.priors, effort)
 
 
 def _starts(
-    number: int,
     fits: list[LinearFit],
-    kept: Kept,
-    shape: tuple[int, int],
+    task: Task,
     n_init: int,
     rng: np.random.Generator,
     previous: Floats | None,
 ) -> Iterator[Floats]:
-    """Yield responsibilities: the last ones, all clusters seeded afresh, and one split in two."""
+    """Yield responsibilities: the last ones, all clusters seeded afresh, and one cut in two."""
+    number = len(fits) + 1
     if previous is not None and previous.shape[1] == number:
         yield previous
-    features = spectral_features(kept, shape, fits[0], number, rng)
+    features = spectral_features(task, fits[0], number, rng)
     for _ in range(n_init):
         yield seeded(features, number, rng)
+    if number == 2:
+        return
+    vectors = _vectors(task, _residuals(task.kept, fits[-1]))
     for p in range(number - 1):
-        if number > 2:
-            yield split(features, fits[-1].resp, p, rng)
+        yield _cut(vectors, fits[-1].resp, p, rng)
 
 
 def spectral_features(
-    kept: Kept, shape: tuple[int, int], pooled: LinearFit, number: int, rng: np.random.Generator
+    task: Task, pooled: LinearFit, number: int, rng: np.random.Generator
 ) -> Floats:
     """Return what first guesses measure distance by, shape (U, number + 2).
 
     The users' residuals times features, by item, on the leading singular directions; and the
     users' mean and spread of residuals, for groups may differ in nothing but scale.
     """
-    n_users, n_items = shape
-    n_columns = kept.z.shape[1]
-    residual = _residuals(kept, pooled.parameters)
-    count = np.maximum(np.bincount(kept.users, minlength=n_users), 1)
+    users, n_users = task.kept.users, task.n_users
+    residual = _residuals(task.kept, pooled)
+    vectors = _vectors(task, residual)
+    left, strength, _ = _directions(vectors, min(number, *vectors.shape), rng)
+    count = np.maximum(np.bincount(users, minlength=n_users), 1)
+    level = np.bincount(users, residual, n_users) / count
+    spread = 0.5 * np.log(np.bincount(users, residual**2, n_users) / count + 0.1)
+    extra = np.column_stack([level, spread]) * np.sqrt(count)[:, None] / math.sqrt(task.n_items)
+    return np.column_stack([left * strength, extra])
+
+
+def _cut(vectors: csr_array, resp: Floats, p: int, rng: np.random.Generator) -> Floats:
+    """Return responsibilities in which cluster p is cut where its users' vectors vary most."""
+    weight = resp[:, p]
+    _, _, (direction,) = _directions(vectors.multiply(np.sqrt(weight)[:, None]).tocsr(), 1, rng)
+    place = vectors @ direction
+    beyond = place > (weight @ place) / max(weight.sum(), 1e-12)
+    return divided(resp, p, beyond)
+
+
+def _vectors(task: Task, residual: Floats) -> csr_array:
+    """Return the users' mean residuals times features, by item, shape (U, K D)."""
+    kept, n_columns = task.kept, task.kept.z.shape[1]
+    count = np.maximum(np.bincount(kept.users, minlength=task.n_users), 1)
     weight = (np.clip(residual, -OUTLIER, OUTLIER) / np.sqrt(count[kept.users]))[:, None]
     rows = np.repeat(kept.users, n_columns)
     columns = kept.actions[:, None] * n_columns + np.arange(n_columns)
     scale = np.maximum(np.sqrt((kept.z**2).mean(axis=0)), 1e-12)
     values = (weight * kept.z / scale).ravel()
-    size = (n_users, n_items * n_columns)
-    vectors = coo_array((values, (rows, columns.ravel())), shape=size).tocsr()
-    n_directions = min(number, *size)
+    size = (task.n_users, task.n_items * n_columns)
+    return coo_array((values, (rows, columns.ravel())), shape=size).tocsr()
+
+
+def _directions(
+    vectors: csr_array, number: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Return the leading singular directions."""
     with threadpool_limits(1):  # sums over threads would depend on their number
-        left, strength, _ = randomized_svd(
-            vectors, n_directions, random_state=int(rng.integers(2**31))
+        found: tuple[Floats, Floats, Floats] = randomized_svd(
+            vectors, number, random_state=int(rng.integers(2**31))
         )
-    level = np.bincount(kept.users, residual, n_users) / count
-    spread = 0.5 * np.log(np.bincount(kept.users, residual**2, n_users) / count + 0.1)
-    extra = np.column_stack([level, spread]) * np.sqrt(count)[:, None] / math.sqrt(n_items)
-    return np.column_stack([left * strength, extra])
+    return found
 
 
-def _residuals(kept: Kept, parameters: LinearParameters) -> Floats:
-    """Return the residuals from a fit of one cluster, in standard deviations of the noise."""
-    fit = parameters.fit
-    expected = np.einsum("nj,nj->n", fit.beta[0, kept.actions], kept.z)
-    advantage = (kept.rewards - parameters.mean[0]) / parameters.std[0]
-    return np.asarray((advantage - expected) / np.sqrt(fit.noise[0, kept.actions]))
-
-
-def _held_out(users: Ints, n_users: int) -> NDArray[np.bool_]:
-    """Return which answers are held out: every so many-th of a user."""
-    order = np.argsort(users, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=n_users))])[:-1]
-    turn = np.empty(users.size, dtype=np.int64)
-    turn[order] = np.arange(users.size) - starts[users[order]]
-    return turn % HELD_OUT == HELD_OUT - 1
+def _residuals(kept: Kept, fit: LinearFit) -> Floats:
+    """Return residuals in standard deviations of the noise, mean over the clusters, shape (n,)."""
+    total = np.zeros(kept.rewards.size)
+    mean, std, linear = fit.parameters.mean, fit.parameters.std, fit.parameters.fit
+    for p in range(mean.size):
+        expected = np.einsum("nj,nj->n", linear.beta[p, kept.actions], kept.z)
+        residual = (kept.rewards - mean[p]) / std[p] - expected
+        total += fit.resp[kept.users, p] * residual / np.sqrt(linear.noise[p, kept.actions])
+    return total

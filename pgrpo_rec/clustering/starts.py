@@ -49,7 +49,12 @@ def split(features: np.ndarray, resp: np.ndarray, p: int, rng: np.random.Generat
     """Return responsibilities in which the users of cluster p are shared between two seeds."""
     first, second = (_draw(resp[:, p], rng) for _ in range(2))
     nearer = ((features - features[first]) ** 2 - (features - features[second]) ** 2).sum(axis=1)
-    moved = np.where(nearer > 0, 0.9, 0.1) * resp[:, p]
+    return divided(resp, p, nearer > 0)
+
+
+def divided(resp: np.ndarray, p: int, beyond: np.ndarray) -> np.ndarray:
+    """Return responsibilities in which a new cluster takes most of the users ``beyond`` from p."""
+    moved = np.where(beyond, 0.9, 0.1) * resp[:, p]
     grown = np.column_stack([resp, moved])
     grown[:, p] -= moved
     return grown

@@ -53,8 +53,8 @@ class PreferenceClustering(ClusteringFits):
         Number of clusters. "auto": the number with the most evidence
         (Laplace's method), of those whose clusters are apart (by a good part of how two
         people of one cluster differ) and which explain more than a misfit would. With
-        features: the number that predicts answers held out, each further cluster by more
-        than twice the standard error.
+        features: each further cluster must predict left-out answers better, by more than it
+        does when answers are dealt anew among the users of a cluster.
     max_clusters : int, default=8
         Largest number that "auto" tries.
     method : {"mixture", "kmeans"}, default="mixture"
@@ -102,9 +102,9 @@ class PreferenceClustering(ClusteringFits):
     criterion_ : structured ndarray
         Of the last refit, for each number of clusters tried: ``n_clusters``, ``loglik``,
         ``criterion`` (minus twice the log evidence; k-means: the inertia) and
-        ``separation`` of the two nearest clusters. With features ``criterion`` is of the
-        answers held out, and ``separation`` the gain in standard errors; empty where the
-        number was given.
+        ``separation`` of the two nearest clusters. With features ``criterion`` is of answers
+        left out, and ``separation`` the gain beyond chance in standard errors, 0 for none;
+        empty where the number was given.
 
     See Also
     --------
