@@ -215,6 +215,8 @@ def test_every_argument_changes_the_outcome(name):
     X, y, users, log = draw_log(3000 if name == "memory" else 1200)
     by_user = name in ("memory", "max_users", "n_clusters", "user_adaptation")
     who = {"users": users} if by_user else {"clusters": users % 2}
+    if name == "user_adaptation":  # of people who differ; else nothing is adapted
+        y = y + 3.0 * ((7 * users + log["actions"]) % 5)
     if name == "gamma":
         log["sessions"] = users
     if name == "slate_credit":  # of two items, each with a reward

@@ -26,6 +26,7 @@ from pgrpo_rec.adaptation import (
     adapt,
     measure_deviation,
     predictive_loglik,
+    trusted_factor,
 )
 from pgrpo_rec.clicks import TwoValues, expected_rates
 from pgrpo_rec.estimators.audience import Audience, LearnedClusters
@@ -162,10 +163,10 @@ class Natural:
         return self._read(z, clusters, own)[0]
 
     def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
-        if own is None:
+        deviation = self._deviation * trusted_factor(self._predicted)
+        if own is None or not deviation.any():
             return self._followed.read(self._columns(z), clusters)
         mean, std = self._read_advantages(z, clusters)
-        deviation = self._deviation * FACTORS[self._predicted.argmax()]
         adapt(mean, std, own, clusters, self._unit, deviation, self._noise_of_advantages())
         return mean, std
 
