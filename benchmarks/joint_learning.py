@@ -1,10 +1,11 @@
 """Groups that differ only in how they respond to features, learned while recommending.
 
 Four hidden groups of equal size, 20 items, 20 features of each visit, clicks: 1,600
-coefficients. Three learners, all P-GRPO with its defaults: told nothing about who is here
-(one pooled model), given user ids, told the groups. Shown against visits a user: the adjusted
-Rand index of the learned groups, and the share of the way from the pooled model's click rate
-to that of the told one, in the visits since the line before.
+coefficients. Learners, all P-GRPO with its defaults: told nothing about who is here (one pooled
+model), given user ids, told the groups, and told them only after 40 visits a user (the past is then
+summed up anew, by groups). Shown against visits a user: the adjusted Rand index of the learned
+groups, and the share of the way from the pooled model's click rate to that of the told one, in the
+visits since the line before.
 
     python benchmarks/joint_learning.py --seeds 20 --figure docs/joint_learning.png
 """
@@ -23,6 +24,7 @@ from pgrpo_rec import PGRPORecommender, simulate
 from pgrpo_rec.evaluation.statistics import mean_interval
 
 LANES = 50
+NAMES = ("pooled", "learned", "told late", "told")
 
 
 def make_world(options, seed):
@@ -62,23 +64,51 @@ class Watched(PGRPORecommender):
         return self
 
 
+class ToldLate:
+    """A pooled model until so many rounds have come, then one that is told the groups."""
+
+    def __init__(self, seed, n_rounds):
+        self._seed, self._left, self._past = seed, n_rounds, []
+        self._learner = PGRPORecommender(20, random_state=seed)
+
+    def recommend(self, X, *, clusters, available=None):
+        """Recommend without the groups, or with them."""
+        told = {} if self._left > 0 else {"clusters": clusters}
+        return self._learner.recommend(X, available=available, **told)
+
+    def partial_fit(self, X, y, *, clusters, **log):
+        """Learn; when the time has come, all of the past, group by group."""
+        if self._left <= 0:
+            self._learner.partial_fit(X, y, clusters=clusters, **log)
+            return
+        self._learner.partial_fit(X, y, **log)
+        self._past.append((X, y, clusters, log))
+        self._left -= 1
+        if self._left == 0:
+            self._learner = PGRPORecommender(20, random_state=self._seed)
+            for X, y, clusters, log in self._past:
+                self._learner.partial_fit(X, y, clusters=clusters, **log)
+
+
 def one_seed(options, seed):
     """Return a row a step: index, and mean expected reward of the three learners."""
     steps = np.arange(options.step, options.visits + 1, options.step)
     rounds = steps * options.users // LANES
     rewards, index = {}, {}
-    for name in ("pooled", "learned", "told"):
+    for name in NAMES:
         world = make_world(options, seed)
         types = world.unwrapped.user_types
         recommender = PGRPORecommender(20, random_state=seed)
         if name == "learned":
             recommender = Watched(20, random_state=seed).watch(types, set(rounds.tolist()))
+        if name == "told late":
+            recommender = ToldLate(seed, options.late * options.users // LANES)
         table = simulate(
             recommender,
             world,
             int(rounds[-1]) * LANES,
             seed=seed,
-            clusters=types if name == "told" else None,
+            clusters=types if name.startswith("told") else None,
             identify=name == "learned",
         )
         step = np.searchsorted(rounds, table["round"], side="right")
@@ -99,6 +129,7 @@ def main():
     parser.add_argument("--groups", type=int, default=4)
     parser.add_argument("--visits", type=int, default=100, help="a user; default: 100")
     parser.add_argument("--step", type=int, default=10)
+    parser.add_argument("--late", type=int, default=40, help="visits until told late; default: 40")
     parser.add_argument("--response", default="logit", choices=("logit", "gaussian"))
     parser.add_argument("--table", help="file to add the rows of each seed to")
     parser.add_argument("--figure", help="file to draw the curves into")
@@ -116,19 +147,22 @@ def main():
 
 
 def report(rows):
-    print("visits  index [95 %]            pooled learned  told   share of the way [95 %]")
+    print(
+        "visits  index [95 %]           " + "  ".join(NAMES) + "   ways: " + ", ".join(NAMES[1:3])
+    )
     for visits, part in rows.groupby("visits"):
         mean, low, high = mean_interval(part["index"])
-        pooled, learned, told = (part[name].to_numpy() for name in ("pooled", "learned", "told"))
-        # Of means: in single seeds the way may be short.
-        way = (learned - pooled).mean() / (told - pooled).mean()
-        draws = np.random.default_rng(0).integers(len(part), size=(2000, len(part)))
-        ways = (learned - pooled)[draws].mean(1) / (told - pooled)[draws].mean(1)
-        ends = np.quantile(ways, [0.025, 0.975])
-        print(
-            f"{visits:6d}  {mean:.3f} [{low:.3f}, {high:.3f}]   {pooled.mean():.4f} "
-            f"{learned.mean():.4f} {told.mean():.4f}   {way:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
-        )
+        means = " ".join(f"{part[name].mean():.3f}" for name in NAMES)
+        ways = "   ".join("{:.2f} [{:.2f}, {:.2f}]".format(*way(part, n)) for n in NAMES[1:3])
+        print(f"{visits:6d}  {mean:.3f} [{low:.3f}, {high:.3f}]   {means}   {ways}")
+
+
+def way(part, name):
+    """Return the share of the way from pooled to told, of means over seeds, and its interval."""
+    gained, whole = ((part[n] - part["pooled"]).to_numpy() for n in (name, "told"))
+    draws = np.random.default_rng(0).integers(len(part), size=(2000, len(part)))
+    ends = np.quantile(gained[draws].mean(1) / whole[draws].mean(1), [0.025, 0.975])
+    return gained.mean() / whole.mean(), *ends
 
 
 def draw(rows, path):
@@ -143,7 +177,7 @@ def draw(rows, path):
         left.plot(part["visits"], part["index"], color="0.8", lw=0.8)
     left.plot(means.index, means["index"], color="black")
     left.set(xlabel="visits a user", ylabel="adjusted Rand index", ylim=(-0.05, 1.05))
-    for name in ("pooled", "learned", "told"):
+    for name in NAMES:
         right.plot(means.index, means[name], label=name)
     right.set(xlabel="visits a user", ylabel="click rate of what is shown")
     right.legend(frameon=False)
