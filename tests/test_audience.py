@@ -127,6 +127,21 @@ def test_someone_never_met_is_served_as_the_groups_are_shared():
     assert_allclose(stranger[0], shares[0] @ members[np.argsort(order)], atol=0.02)
 
 
+def test_clicks_of_people_who_are_alike_are_served_as_if_nobody_was_followed():
+    rng = np.random.default_rng(0)
+    X, users, actions = rng.normal(size=(4000, 3)), rng.integers(50, size=4000), np.arange(4000) % 4
+    odds = (rng.normal(size=(4, 3))[actions] * X).sum(axis=1)
+    y = (rng.random(4000) < 1 / (1 + np.exp(-odds))).astype(float)
+    log = {"users": users, "actions": actions, "propensities": np.full(4000, 0.25)}
+    one, other = (
+        PGRPORecommender(n_clusters=1, user_adaptation=adapts, random_state=0)
+        .fit(X, y, **log)
+        .predict_proba(X[:200], users=users[:200])
+        for adapts in (True, False)
+    )
+    assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("adapts", [True, False])
 def test_a_person_may_deviate_from_the_group(adapts):
     """Everyone ranks items by their number, and has two favourites of their own (+4.5)."""

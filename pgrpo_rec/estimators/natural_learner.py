@@ -163,6 +163,7 @@ class Natural:
         return self._read(z, clusters, own)[0]
 
     def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
+        """Return mean and width of every item's value: of log-odds while nobody is followed."""
         deviation = self._deviation * trusted_factor(self._predicted)
         if own is None or not deviation.any():
             return self._followed.read(self._columns(z), clusters)

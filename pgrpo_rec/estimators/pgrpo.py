@@ -91,7 +91,8 @@ class PGRPORecommender(BaseRecommender):
         halved with ``item_features``.
     user_adaptation : bool, default=True
         Solver "natural" with ``users``: add to the group's fit what each person answered,
-        shrunk by the person's own count (`pgrpo_rec.adaptation`).
+        shrunk by the person's own count, once that clearly predicts better
+        (`pgrpo_rec.adaptation`).
     memory : int, default=100_000
         Solver "natural" with ``users`` and features: how many of the last answers are kept,
         to be summed up anew when users change clusters.
