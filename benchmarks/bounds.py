@@ -1,15 +1,15 @@
 """What the rarest group costs a bandit that knows how the world was made.
 
-    python benchmarks/bounds.py clicks --seeds 20
-    python benchmarks/bounds.py nonlinear_logit --seeds 20
+    python benchmarks/bounds.py clicks --seeds 20 --draws 1 4
+    python benchmarks/bounds.py nonlinear_logit --seeds 5 --draws 1 8
 
 In the 10 % group of `benchmarks/solvers.py`'s worlds: Thompson sampling with the very distribution
 from which the world draws its items. In `clicks` the posterior of each rate is exact, on a grid;
 in `nonlinear_logit` the formula of the logits is known too, and 500 particles an item (resampled,
 then moved by five Metropolis steps; Chopin 2002) stand for the posterior of its coefficients.
-No learner that must find out such things from answers can be expected to do as well. ``m``
-draws are averaged: with one it is Thompson sampling, with more it explores less. Seeds are those
-of `solvers.py`, regret is over that of a random item.
+It is a mark, no bound: more can be made of such knowledge than Thompson sampling does. ``m`` draws
+are averaged: with one it is Thompson sampling, with more it explores less. Seeds are those of
+`solvers.py`, regret is over that of a random item.
 """
 
 import argparse

@@ -24,6 +24,7 @@ from pgrpo_rec import PGRPORecommender, simulate
 from pgrpo_rec.evaluation.statistics import mean_interval
 
 LANES = 50
+LATE = 40  # visits a user after which the groups are told late
 NAMES = ("pooled", "learned", "told late", "told")
 
 
@@ -91,7 +92,7 @@ class ToldLate:
 
 
 def one_seed(options, seed):
-    """Return a row a step: index, and mean expected reward of the three learners."""
+    """Return a row a step: index, and mean expected reward of each learner."""
     steps = np.arange(options.step, options.visits + 1, options.step)
     rounds = steps * options.users // LANES
     rewards, index = {}, {}
@@ -102,7 +103,7 @@ def one_seed(options, seed):
         if name == "learned":
             recommender = Watched(20, random_state=seed).watch(types, set(rounds.tolist()))
         if name == "told late":
-            recommender = ToldLate(seed, options.late * options.users // LANES)
+            recommender = ToldLate(seed, LATE * options.users // LANES)
         table = simulate(
             recommender,
             world,
@@ -129,7 +130,6 @@ def main():
     parser.add_argument("--groups", type=int, default=4)
     parser.add_argument("--visits", type=int, default=100, help="a user; default: 100")
     parser.add_argument("--step", type=int, default=10)
-    parser.add_argument("--late", type=int, default=40, help="visits until told late; default: 40")
     parser.add_argument("--response", default="logit", choices=("logit", "gaussian"))
     parser.add_argument("--table", help="file to add the rows of each seed to")
     parser.add_argument("--figure", help="file to draw the curves into")

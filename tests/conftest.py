@@ -13,6 +13,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
@@ -33,3 +34,19 @@ os.environ.setdefault(
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Return a run of the benchmark that was made up; nobody changes it."""
+    from synthetic_run import make_run
+
+    return make_run()
+
+
+@pytest.fixture(scope="session")
+def numbers(run):
+    """Return what a report says of it."""
+    from pgrpo_rec.reports.numbers import compute_numbers
+
+    return compute_numbers(run)

@@ -70,7 +70,7 @@ def regression_loglik(kept, n_users, parameters, binary, edge):
     return total
 
 
-def left_out_loglik(kept, n_users, n_items, resp, parameters, edge):
+def left_out_loglik(kept, n_users, resp, parameters, binary, edge):
     """Log density of each user's answers, by fits to all others: clusters have nothing in common.
 
     The whole fit's means, noises and ridges are kept.
@@ -90,7 +90,7 @@ def left_out_loglik(kept, n_users, n_items, resp, parameters, edge):
             beta[p, k] = covariance[p, k] @ (kept.z[rows].T @ (weight[:, 0] * advantage))
         without = parameters._replace(fit=fit._replace(beta=beta, covariance=covariance))
         one = type(kept)(np.array([u]), z[None], np.array([k]), kept.rewards[[i]])
-        total += regression_loglik(one, n_users, without, edge is not None, edge)
+        total += regression_loglik(one, n_users, without, binary, edge)
     return total
 
 

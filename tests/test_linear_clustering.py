@@ -79,8 +79,7 @@ def test_left_out_densities_are_those_of_fits_to_the_others(seed, binary, n_clus
     got = np.zeros((6, n_clusters))
     p = parameters
     linear.add_left_out(got, kept, resp, p.fit, p.mean, p.std, binary)
-    edge = linear.EDGE if binary else None
-    assert_allclose(got, naive.left_out_loglik(kept, 6, 3, resp, p, edge), rtol=1e-8)
+    assert_allclose(got, naive.left_out_loglik(kept, 6, resp, p, binary, linear.EDGE), rtol=1e-8)
 
 
 def test_left_out_of_clusters_that_are_one_is_left_out_of_that_one():

@@ -48,16 +48,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run():
-    return make_run()
-
-
-@pytest.fixture(scope="module")
-def numbers(run):
-    return compute_numbers(run)
-
-
-@pytest.fixture(scope="module")
 def text(run, numbers, tmp_path_factory):
     pytest.importorskip("altair")
     pytest.importorskip("vl_convert")

@@ -20,17 +20,6 @@ from pgrpo_rec.reports.numbers import (
 )
 from pgrpo_rec.reports.sentences import Standing, leading_sentences, number, standings, tally
 
-
-@pytest.fixture(scope="module")
-def run():
-    return make_run()
-
-
-@pytest.fixture(scope="module")
-def numbers(run):
-    return compute_numbers(run)
-
-
 # ---- numbers -------------------------------------------------------------------------------------
 
 

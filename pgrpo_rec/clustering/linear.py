@@ -52,7 +52,7 @@ from pgrpo_rec.natural import (
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-AT_LEAST = 3  # EM passes
+AT_LEAST = 3  # EM passes: ridges are chosen before the second, and one has to follow
 EDGE = 0.1  # expected rates stay so far from 0 and 1, as a share of the cluster's own distance
 NEGLIGIBLE = 1e-4  # of an answer in a cluster: not worth adding up
 SETTLED = 1e-3  # change of responsibilities, summed over clusters, a user, that does not matter

@@ -117,7 +117,7 @@ def _choose(
     while len(fits) < max_clusters:
         new = _with_one_more(fits, task, effort, rng, previous)
         gain = new.user_loglik - fits[-1].user_loglik
-        surplus = _errors(gain)
+        surplus = _errors(gain, np.zeros(1))
         for _ in range(DEALS):
             if surplus > ERRORS:
                 surplus = min(surplus, _errors(gain, _gain_by_chance(fits, task, effort, rng)))
@@ -128,11 +128,11 @@ def _choose(
     return fits[-1], trials
 
 
-def _errors(gain: Floats, by_chance: Floats | None = None) -> float:
+def _errors(gain: Floats, by_chance: Floats) -> float:
     """Return by how many standard errors users' gain is beyond chance, 0 if by a trifle."""
-    surplus = gain.sum() - (0.0 if by_chance is None else max(by_chance.sum(), 0.0))
-    variance = gain.var() + (0.0 if by_chance is None else by_chance.var())
-    return float(surplus / math.sqrt(variance * gain.size)) if surplus > LEAST_GAIN else 0.0
+    surplus = gain.sum() - max(by_chance.sum(), 0.0)
+    error = math.sqrt((gain.var() + by_chance.var()) * gain.size)
+    return float(surplus / error) if surplus > LEAST_GAIN and error > 0.0 else 0.0
 
 
 def _gain_by_chance(
