@@ -46,7 +46,7 @@ def read_linear(
     first = 0
     while first < n:
         p = clusters[order[first]]
-        size = _fill(columns, z, clusters, order[first : first + BLOCK])
+        size = fill(columns, z, clusters, order[first : first + BLOCK])
         for k in range(beta.shape[1]):
             products(beta[p, k], columns, size, total)
             for b in range(size):
@@ -59,10 +59,10 @@ def read_linear(
 
 
 @jit
-def _fill(columns: Floats, z: Floats, clusters: Ints, rows: Ints) -> int:
-    """Write visits, as columns, up to the first one of another cluster; return their number."""
+def fill(columns: Floats, z: Floats, labels: Ints, rows: Ints) -> int:
+    """Write visits, as columns, up to the first one of another label; return their number."""
     for b in range(rows.size):
-        if clusters[rows[b]] != clusters[rows[0]]:
+        if labels[rows[b]] != labels[rows[0]]:
             return b
         for j in range(z.shape[1]):
             columns[j, b] = z[rows[b], j]

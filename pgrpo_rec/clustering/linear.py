@@ -48,6 +48,7 @@ from pgrpo_rec.natural import (
     quadratic,
     refresh,
 )
+from pgrpo_rec.readout import BLOCK, fill, products, squares
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -246,16 +247,31 @@ def add_loglik(
 def add_left_out(
     total: Floats, kept: Kept, resp: Floats, fit: Fit, mean: Floats, std: Floats, binary: bool
 ) -> None:
-    """Add the log predictive density of answers, by the fit without each, to ``total`` (U, P)."""
-    for i in range(kept.rewards.size):
-        u, k, z, r = kept.users[i], kept.actions[i], kept.z[i], kept.rewards[i]
+    """Add the log predictive density of answers, by the fit without each, to ``total`` (U, P).
+
+    In blocks of answers of one item (`pgrpo_rec.readout`): fast where those are side by side.
+    """
+    n, n_columns = kept.z.shape
+    columns, rows = np.empty((n_columns, BLOCK)), np.arange(n)
+    value, room = np.empty(BLOCK), np.empty(BLOCK)
+    own, reach = np.empty(BLOCK), np.empty(BLOCK)
+    first = 0
+    while first < n:
+        k = kept.actions[first]
+        size = fill(columns, kept.z, kept.actions, rows[first : first + BLOCK])
         for p in range(total.shape[1]):
-            own, reach = quadratic_pair(fit.inverse[p, k], fit.covariance[p, k], z)
-            left = 1.0 - min(reach - (1.0 - resp[u, p]) * own, MOST_PULL)
-            advantage = (r - mean[p]) / std[p]
-            expected = advantage - (advantage - inner(fit.beta[p, k], z)) / left
-            variance = fit.noise[p, k] * (1.0 + reach / left)
-            total[u, p] += log_density(r, expected, variance, mean[p], std[p], binary)
+            products(fit.beta[p, k], columns, size, value)
+            squares(fit.inverse[p, k], columns, size, room, own)
+            squares(fit.covariance[p, k], columns, size, room, reach)
+            for b in range(size):
+                u, r = kept.users[first + b], kept.rewards[first + b]
+                pull = reach[b] - (1.0 - resp[u, p]) * own[b]
+                left = 1.0 - min(pull, MOST_PULL)
+                advantage = (r - mean[p]) / std[p]
+                expected = advantage - (advantage - value[b]) / left
+                variance = fit.noise[p, k] * (1.0 + max(reach[b], 0.0) / left)
+                total[u, p] += log_density(r, expected, variance, mean[p], std[p], binary)
+        first += size
 
 
 @jit
@@ -265,23 +281,6 @@ def inner(left: Floats, right: Floats) -> float:
     for j in range(left.size):
         total += left[j] * right[j]
     return total
-
-
-@jit
-def quadratic_pair(one: Floats, two: Floats, vector: Floats) -> tuple[float, float]:
-    """Return ``vector @ M @ vector`` of two symmetric matrices, by their lower halves.
-
-    Two independent sums in one loop: a third of the time of two calls of `natural.quadratic`.
-    """
-    first = second = 0.0
-    for j in range(vector.size):
-        x, y = one[j, j] * vector[j], two[j, j] * vector[j]
-        for m in range(j):
-            x += 2.0 * one[j, m] * vector[m]
-            y += 2.0 * two[j, m] * vector[m]
-        first += x * vector[j]
-        second += y * vector[j]
-    return max(first, 0.0), max(second, 0.0)
 
 
 @jit

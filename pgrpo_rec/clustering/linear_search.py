@@ -79,6 +79,7 @@ def fit_linear(
     tuple of LinearFit and, for each number tried, (number, log-likelihood of the answers, each
     left out, gain over one cluster less in standard errors)
     """
+    kept = take_answers(kept, np.argsort(kept.actions, kind="stable"))  # an item's side by side
     whole = Task(kept, n_users, n_items, is_binary(kept.rewards))
     task = whole._replace(kept=_sample(kept, n_users, rng))
     if n_clusters is None:
