@@ -6,7 +6,8 @@ Shapes: n answers, D = d + 1 columns.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Ints = NDArray[np.int64]
 class Kept(NamedTuple):
     """Answers in the order in which they came."""
 
-    users: Ints  # (n,), rows of users
+    users: NDArray[Any]  # (n,), rows of users, or their ids
     z: Floats  # (n, D), features with the constant first
     actions: Ints  # (n,)
     rewards: Floats  # (n,)
@@ -58,8 +59,16 @@ class AnswerMemory:
 
     def follow_users(self, moved: Ints) -> None:
         """Give users their new rows, and forget what those of row -1 answered."""
-        blocks = [block._replace(users=moved[block.users]) for block in self._blocks]
-        blocks = [take_answers(block, block.users >= 0) for block in blocks]
+        for i, block in enumerate(self._blocks):
+            self._blocks[i] = block._replace(users=moved[block.users])
+        self._select(lambda users: users >= 0)
+
+    def keep_only(self, known: NDArray[Any]) -> None:
+        """Forget what all others answered, where users go by their ids."""
+        self._select(lambda users: np.isin(users, known))
+
+    def _select(self, wanted: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> None:
+        blocks = [take_answers(block, wanted(block.users)) for block in self._blocks]
         self._blocks = deque(block for block in blocks if block.users.size)
         self._n = sum(block.users.size for block in self._blocks)
 

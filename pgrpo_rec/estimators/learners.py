@@ -14,9 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pgrpo_rec.adaptation import (
-    OwnAnswers,
-)
+from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.estimators.audience import Audience
 from pgrpo_rec.objectives import Diagnostics
 
@@ -40,14 +38,6 @@ class Answers(NamedTuple):
     users: NDArray[Any] | None  # (n,)
     weights: Floats  # (n,): how much each counts, by the objective over groups
     slate_size: int = 1  # m: every m rows in a row are one slate
-
-
-def take_rows(answers: Answers, rows: Bools) -> Answers:
-    """Return some of the answers."""
-    columns: dict[str, Any] = {
-        name: c[rows] for name, c in answers._asdict().items() if isinstance(c, np.ndarray)
-    }
-    return answers._replace(**columns)
 
 
 class Learner(Protocol):

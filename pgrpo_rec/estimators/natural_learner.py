@@ -12,26 +12,18 @@ Shapes: n visits, K items, P clusters, D = d + 1 features with the constant firs
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgrpo_rec.adaptation import (
-    FACTORS,
-    FORGETTING,
-    OwnAnswers,
-    adapt,
-    measure_deviation,
-    predictive_loglik,
-    trusted_factor,
-)
+from pgrpo_rec.adaptation import OwnAnswers, adapt
 from pgrpo_rec.clicks import TwoValues, expected_rates
+from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.estimators.audience import Audience, LearnedClusters
 from pgrpo_rec.estimators.book import Book
-from pgrpo_rec.estimators.learners import Answers, take_rows
+from pgrpo_rec.estimators.following import Following
+from pgrpo_rec.estimators.learners import Answers
 from pgrpo_rec.evidence import (
     NO_COMMON_PART,
     NO_PRODUCTS,
@@ -93,7 +85,6 @@ class Natural:
         self.n_columns = n_columns = int((kinds < 2).sum())
         self.adapts = adapts
         self.exploration = exploration
-        self.memory = memory
         self._first_ridge = first_ridge
         self._least_heard = least_heard
         self._pairs = np.triu_indices(n_columns - 1)
@@ -106,16 +97,13 @@ class Natural:
             book.use_columns(n_columns)
         self._kept_a_visit = 1.0 - 1.0 / max(SHORT_MEMORY * n_items * n_columns, LEAST_MEMORY)
         self._surprise = np.zeros(0)
-        self._kept: deque[Answers] = deque()
-        self._n_kept = 0
+        self._memory = AnswerMemory(memory)
+        self._following = Following()
         self._regrouped = False
         self._n_refreshed = 0
         self._next_tuning = 64.0
         self._unit = np.zeros((0, 2))
         self._centre = np.zeros(0)
-        self._next_measure = 0.0
-        self._deviation = np.zeros(0)
-        self._predicted = np.zeros(FACTORS.size)
 
     @property
     def sums(self) -> Sums:
@@ -164,7 +152,7 @@ class Natural:
 
     def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
         """Return mean and width of every item's value: of log-odds while nobody is followed."""
-        deviation = self._deviation * trusted_factor(self._predicted)
+        deviation = self._following.trusted
         if own is None or not deviation.any():
             return self._followed.read(self._columns(z), clusters)
         mean, std = self._read_advantages(z, clusters)
@@ -215,20 +203,22 @@ class Natural:
 
     def learn(self, answers: Answers, audience: Audience) -> None:
         """Fold the answers in; choose ridges anew whenever the answers have doubled."""
-        self._keep(answers, audience)
-        learned = isinstance(audience, LearnedClusters)
-        if self.adapts and not self._regrouped and isinstance(audience, LearnedClusters):
-            self._judge(answers, audience)
-        if self._regrouped and isinstance(audience, LearnedClusters):
-            self._gather(audience)
+        a, learned = answers, audience if isinstance(audience, LearnedClusters) else None
+        if learned is not None and self.n_columns > 1:
+            self._memory.add(Kept(np.asarray(a.users), a.z, a.actions, a.rewards))
+        if learned is not None and self._regrouped:
+            self._gather(learned)
             self._regrouped = False
         else:
+            if learned is not None and self.adapts:
+                values = self._read_advantages(a.z, a.clusters)
+                noise = self._noise_of_advantages()
+                self._following.judge(a, learned, *values, self._unit, noise)
             self._notice(answers)
-            a = answers
             self._take_in(a.clusters, a.z, a.actions, a.rewards, audience)
         self._refresh(audience)
-        if self.adapts and learned and isinstance(audience, LearnedClusters):
-            self._measure(audience)
+        if learned is not None and self.adapts:
+            self._following.measure(self.sums.heard.sum(), learned)
         if self.sums.heard.sum() >= self._next_tuning:
             self._next_tuning *= 2.0
             self._tune(audience)
@@ -351,44 +341,6 @@ class Natural:
             if self._clicks:
                 book.fit.noise[:] = 1.0
 
-    def _judge(self, answers: Answers, audience: LearnedClusters) -> None:
-        """Score how well each factor on the measured deviation predicts answers to come."""
-        a = answers
-        assert a.users is not None
-        own = audience.own_answers(a.users)
-        rows = np.arange(a.actions.size)
-        own.heard[rows, a.actions] -= 1.0  # the clustering has taken these answers in
-        own.total[rows, a.actions] -= a.rewards
-        heard = predictive_loglik(
-            *self._read_advantages(a.z, a.clusters),
-            own,
-            a.clusters,
-            a.actions,
-            a.rewards,
-            self._unit,
-            self._deviation,
-            self._noise_of_advantages(),
-        )
-        self._predicted = FORGETTING * self._predicted + heard
-
-    def _measure(self, audience: LearnedClusters) -> None:
-        """Measure anew how far people deviate, when clusters or much else have changed."""
-        heard = self.sums.heard.sum()
-        if self._deviation.size == self._unit.shape[0] and heard < self._next_measure:
-            return
-        self._next_measure = 1.2 * heard
-        c = audience.clustering
-        std = audience.history.std
-        self._deviation = measure_deviation(c.count_, c.sum_, c.sumsq_, c.labels_, std)
-
-    def _keep(self, answers: Answers, audience: Audience) -> None:
-        if self.n_columns == 1 or not isinstance(audience, LearnedClusters):
-            return
-        self._kept.append(answers._replace(available=answers.available[:, :0]))  # it is large
-        self._n_kept += answers.actions.size
-        while self._n_kept > self.memory and len(self._kept) > 1:
-            self._n_kept -= self._kept.popleft().actions.size
-
     def _gather(self, audience: LearnedClusters) -> None:
         """Sum all answers up anew, by the clusters that users are in now."""
         clustering, sums = audience.clustering, self.sums
@@ -399,21 +351,11 @@ class Natural:
                 self._fading.copy_cluster(self._as_they_are, p)
             return
         if clustering.max_users is not None:
-            self._forget_strangers(clustering.users_)
-        kept = list(self._kept)
-        users = np.concatenate([np.asarray(k.users) for k in kept])
-        z = np.concatenate([k.z for k in kept])
-        actions = np.concatenate([k.actions for k in kept])
-        rewards = np.concatenate([k.rewards for k in kept])
+            self._memory.keep_only(clustering.users_)
+        users, z, actions, rewards = self._memory.all()
         labels = clustering.predict(users)
         for part in self._portions(rewards.size):
             self._take_in(labels[part], z[part], actions[part], rewards[part], audience)
-
-    def _forget_strangers(self, users: NDArray[Any]) -> None:
-        """Drop the answers of users whom the clustering has forgotten."""
-        kept = [take_rows(k, np.isin(np.asarray(k.users), users)) for k in self._kept]
-        self._kept = deque(k for k in kept if k.actions.size)
-        self._n_kept = sum(k.actions.size for k in self._kept)
 
     def _portions(self, n: int) -> Iterator[slice]:
         """Yield all at once; of clicks as many as came before: a fit that keeps up is needed."""
