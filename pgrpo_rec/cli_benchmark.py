@@ -100,11 +100,12 @@ def _benchmark(options: argparse.Namespace) -> int:
     try:
         run = run_benchmark(
             list(dict.fromkeys(names)),
-            _scenarios(options),
+            list(dict.fromkeys(options.scenario or SCENARIOS)),
             output=options.output,
             seeds=options.seeds,
             tune_seeds=options.tune,
             tune_budget=options.budget,
+            max_interactions=options.interactions,
             n_jobs=options.jobs,
             backend=options.backend,
             scheduler=options.scheduler,
@@ -130,19 +131,6 @@ def _benchmark(options: argparse.Namespace) -> int:
         )
         return PARTLY
     return 0
-
-
-def _scenarios(options: argparse.Namespace) -> list[Any]:
-    from dataclasses import replace
-
-    from pgrpo_rec.benchmark.scenarios import find_scenario
-
-    found = [find_scenario(name) for name in dict.fromkeys(options.scenario or SCENARIOS)]
-    if options.interactions is None:
-        return found
-    # No more than it has: where people come once, later answers would be to what they know.
-    at_most = [min(options.interactions, scenario.n_interactions) for scenario in found]
-    return [replace(s, n_interactions=n) for s, n in zip(found, at_most, strict=True)]
 
 
 def _command(options: argparse.Namespace) -> str:

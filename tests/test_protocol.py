@@ -358,6 +358,7 @@ def test_who_keeps_a_regression_for_each_user_and_item_is_spared_many_items():
         ({"seeds": [3, 1000]}, "seeds must be from 0 to 999"),
         ({"tune_seeds": -1}, "tune_seeds=-1 is not possible"),
         ({"tune_budget": 1}, "tune_budget=1 is not possible"),
+        ({"max_interactions": 0}, "max_interactions=0 is not possible"),
         ({"backend": "cloud"}, "backend='cloud' is unknown"),
         ({"backend": "dask"}, "needs scheduler="),
         ({"scheduler": "tcp://127.0.0.1:1"}, "needs scheduler="),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -44,6 +45,7 @@ def run_benchmark(
     seeds: int | Iterable[int] = 20,
     tune_seeds: int = 0,
     tune_budget: int = 9,
+    max_interactions: int | None = None,
     n_jobs: int = 1,
     backend: str = "local",
     scheduler: str | None = None,
@@ -72,6 +74,8 @@ def run_benchmark(
         How many seeds settings are tried on; 0 for no tuning.
     tune_budget : int, default=9
         Settings tried for each recommender, its own among them; at least 2.
+    max_interactions : int, optional
+        Answers heard in a run, where the scenario has more; default: as many as it has.
     n_jobs : int, default=1
         Processes of this machine; -1 for all cores.
     backend : {"local", "dask"}, default="local"
@@ -99,7 +103,8 @@ def run_benchmark(
         run that is not this one.
     """
     competing = [find_recommender(rec) if isinstance(rec, str) else rec for rec in recommenders]
-    worlds = [find_scenario(sc) if isinstance(sc, str) else sc for sc in scenarios]
+    found = [find_scenario(sc) if isinstance(sc, str) else sc for sc in scenarios]
+    worlds = [_at_most(max_interactions, scenario) for scenario in found]
     folder = Path(output)
     tuning = tuple(range(FIRST_TUNE_SEED, FIRST_TUNE_SEED + tune_seeds))
     final = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(s) for s in seeds)
@@ -120,6 +125,15 @@ def run_benchmark(
         _begin(manifest, folder, resume)
         _work(pairs, final, tuning, budget, folder, execute, progress)
     return load_run(folder)
+
+
+def _at_most(limit: int | None, scenario: Scenario) -> Scenario:
+    """Shorten a scenario; never lengthen it: where people come once, they would come again."""
+    if limit is None:
+        return scenario
+    if limit < 1:
+        raise ValueError(f"max_interactions={limit!r} is not possible: at least 1")
+    return replace(scenario, n_interactions=min(limit, scenario.n_interactions))
 
 
 def _check(
