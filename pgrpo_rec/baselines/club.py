@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
-from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.clustering_bandit import ClusteringBandit
+from pgrpo_rec.baselines.clustering_bandit import SeparatingBandit
 from pgrpo_rec.baselines.groups import largest_group, uncertainty
-from pgrpo_rec.estimators.parameters import check_number
 
 Ints = NDArray[np.int64]
 
 
-class CLUB(ClusteringBandit):
+class CLUB(SeparatingBandit):
     r"""LinUCB over groups: users stay linked until their regressions are told apart.
 
     At first all users are linked. When one answers, the links to all are cut whose
@@ -65,22 +61,6 @@ class CLUB(ClusteringBandit):
     >>> rec.groups_
     array([0, 0, 1, 1])
     """
-
-    def __init__(
-        self,
-        items: int | ArrayLike | None = None,
-        *,
-        separation: float = 1.0,
-        ridge: float = 1.0,
-        width: float = 1.0,
-        random_state: Seed = None,
-    ) -> None:
-        super().__init__(items, ridge=ridge, width=width, random_state=random_state)
-        self.separation = separation
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_number("separation", self.separation, Real, above=0.0)
 
     def _start(self, n_features: int) -> None:
         self._linked = np.zeros((0, 0), dtype=np.bool_)

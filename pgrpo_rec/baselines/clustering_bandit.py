@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,6 +13,7 @@ from pgrpo_rec.baselines.by_user import ByUser
 from pgrpo_rec.baselines.groups import add_sums, largest_group, regroup
 from pgrpo_rec.baselines.linear import LinearBandit
 from pgrpo_rec.baselines.ridge import Sums, add_rows, empty_sums
+from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
 from pgrpo_rec.readout import read_linear
 
@@ -119,3 +122,23 @@ class ClusteringBandit(ByUser, LinearBandit):
     def _probabilities(self, visits: Visits) -> Floats:
         mean, width = self._posterior(visits)
         return spread_over_best(mean + width, visits.available)
+
+
+class SeparatingBandit(ClusteringBandit):
+    """Base of those that part users whose regressions differ by more than both may be off."""
+
+    def __init__(
+        self,
+        items: int | ArrayLike | None = None,
+        *,
+        separation: float = 1.0,
+        ridge: float = 1.0,
+        width: float = 1.0,
+        random_state: Seed = None,
+    ) -> None:
+        super().__init__(items, ridge=ridge, width=width, random_state=random_state)
+        self.separation = separation
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_number("separation", self.separation, Real, above=0.0)

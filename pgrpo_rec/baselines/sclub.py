@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 
-from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.clustering_bandit import ClusteringBandit
+from pgrpo_rec.baselines.clustering_bandit import SeparatingBandit
 from pgrpo_rec.baselines.groups import uncertainty
-from pgrpo_rec.estimators.parameters import check_number
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class SCLUB(ClusteringBandit):
+class SCLUB(SeparatingBandit):
     r"""LinUCB over groups from which users split off, and which merge again.
 
     When a user answers whose coefficients are further from the group's than
@@ -64,22 +60,6 @@ class SCLUB(ClusteringBandit):
     >>> rec.groups_
     array([0, 0, 1, 1])
     """
-
-    def __init__(
-        self,
-        items: int | ArrayLike | None = None,
-        *,
-        separation: float = 1.0,
-        ridge: float = 1.0,
-        width: float = 1.0,
-        random_state: Seed = None,
-    ) -> None:
-        super().__init__(items, ridge=ridge, width=width, random_state=random_state)
-        self.separation = separation
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_number("separation", self.separation, Real, above=0.0)
 
     def _start(self, n_features: int) -> None:
         self._checked = np.zeros(0, dtype=np.bool_)
