@@ -35,7 +35,7 @@ benchmark-full: $(VENV)/.report  ## Run the suite on all ten scenarios, 40 minut
 	$(call suite,more,$(MORE))
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 lint: $(VENV)/.test  ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .

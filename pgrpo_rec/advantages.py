@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.histories import LEAST_SPREAD
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -115,7 +116,8 @@ def _blend(f: Feedback) -> Floats:
 def _row_std(rows: Floats) -> Floats:
     """Return each row's std, exactly 0 for a tie: rounding of the mean would break it."""
     tied = rows.max(axis=1) == rows.min(axis=1)
-    return np.where(tied, 0.0, rows.std(axis=1, ddof=min(1, rows.shape[1] - 1)))
+    std = rows.std(axis=1, ddof=min(1, rows.shape[1] - 1))
+    return np.where(tied | (std <= LEAST_SPREAD), 0.0, std)
 
 
 def _context_std(f: Feedback) -> Floats:

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Order = Literal["before", "after", "loo"]
 ORDERS: tuple[str, ...] = get_args(Order)
+LEAST_SPREAD = 1e-150  # of rewards; the squares of smaller ones have lost their digits
 
 
 class Moments(NamedTuple):
@@ -80,9 +81,10 @@ def standard_deviation(weight: float, weight2: float, m2: float, ddof: int) -> f
     if weight <= 0.0:
         return 0.0
     divisor = weight - ddof * weight2 / weight
-    if divisor <= 1e-12 * weight or m2 <= 0.0:
+    if divisor <= 1e-12 * weight:
         return 0.0
-    return np.sqrt(m2 / divisor)
+    std = np.sqrt(max(m2, 0.0) / divisor)
+    return std if std > LEAST_SPREAD else 0.0
 
 
 @jit
