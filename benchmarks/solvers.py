@@ -133,13 +133,14 @@ def show(table, first):
         rows = []
         for who, runs in table.groupby("recommender", sort=False):
             values = runs.set_index("seed")[measure]
+            ratio = "none"  # to a contender without any regret on some seed
+            if (values > 0.0).all():
+                ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*mean_interval(ours[measure] / values))
             rows.append(
                 {
                     "recommender": who,
                     measure: "{:.4f} [{:.4f}, {:.4f}]".format(*mean_interval(values)),
-                    "ratio": "{:.2f} [{:.2f}, {:.2f}]".format(
-                        *mean_interval(ours[measure] / values)
-                    ),
+                    "ratio": ratio,
                     "of means": f"{ours[measure].mean() / values.mean():.2f}",
                 }
             )
