@@ -23,16 +23,22 @@ KEPT := run.json summary.csv tuning.parquet costs.parquet standings.md report.ht
 define suite
 	$(BIN)/pgrpo-rec benchmark $(2) --output runs/benchmark-$(1) --resume $(ARGS)
 	$(BIN)/pgrpo-rec report runs/benchmark-$(1) --markdown runs/benchmark-$(1)/standings.md
+endef
+
+define keep
 	mkdir -p benchmarks/results/$(1)
 	cd runs/benchmark-$(1) && cp $(KEPT) $(CURDIR)/benchmarks/results/$(1)/
 endef
 
 benchmark: $(VENV)/.report  ## Run the standard suite in short, and make its page; a stopped run goes on.
 	$(call suite,short,$(SHORT))
+	$(call keep,short)
 
 benchmark-full: $(VENV)/.report  ## Run the suite on all ten scenarios, 40 minutes or more, and make two pages.
 	$(call suite,full,$(FULL))
 	$(call suite,more,$(MORE))
+	$(call keep,full)
+	$(call keep,more)
 
 test: $(VENV)/.test lint  ## Prove that it all works: lint, types, import rules, tests with coverage.
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
