@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from pgrpo_rec import PGRPORecommender
 from pgrpo_rec.clustering import linear, linear_search
-from pgrpo_rec.clustering.memory import AnswerMemory, Kept
+from pgrpo_rec.clustering.memory import AnswerMemory, Kept, take_answers
 from pgrpo_rec.estimators.clustering import PreferenceClustering
 from pgrpo_rec.evidence import NO_COMMON_PART
 from pgrpo_rec.natural import empty_fit, empty_sums, refresh
@@ -79,6 +79,9 @@ def test_left_out_densities_are_those_of_fits_to_the_others(seed, binary, n_clus
     got = np.zeros((6, n_clusters))
     p = parameters
     linear.add_left_out(got, kept, resp, p.fit, p.mean, p.std, binary)
+    sorted_ones, of_blocks = take_answers(kept, np.argsort(kept.actions)), np.zeros_like(got)
+    linear.add_left_out(of_blocks, sorted_ones, resp, p.fit, p.mean, p.std, binary)
+    assert_allclose(of_blocks, got, rtol=1e-10)
     assert_allclose(got, naive.left_out_loglik(kept, 6, resp, p, binary, linear.EDGE), rtol=1e-8)
 
 

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 class Kept(NamedTuple):
-    """Answers in the order in which they came."""
+    """Answers, in any order."""
 
     users: NDArray[Any]  # (n,), rows of users, or their ids
     z: Floats  # (n, D), features with the constant first
@@ -73,7 +73,7 @@ class AnswerMemory:
         self._n = sum(block.users.size for block in self._blocks)
 
     def all(self) -> Kept:
-        """Return all that is remembered; there is something."""
+        """Return all that is remembered, as it came; there is something."""
         whole = Kept(*(np.concatenate(parts) for parts in zip(*self._blocks, strict=True)))
         self._blocks = deque([whole])
         return whole
