@@ -6,7 +6,7 @@
     python benchmarks/solvers.py nonlinear --seeds 20
     python benchmarks/solvers.py nonlinear_logit --seeds 20
     python benchmarks/solvers.py drift --seeds 20
-    python benchmarks/solvers.py many --seeds 20 --tune 2 --brief
+    python benchmarks/solvers.py many --seeds 20 --brief
     python benchmarks/solvers.py scales --seeds 20 --question ablation
     python benchmarks/solvers.py scales --seeds 20 --question units
 
@@ -50,11 +50,11 @@ def grid(**values):
 
 
 LIN_TS = grid(ridge=(0.1, 0.3, 1.0), width=(0.02, 0.05, 0.1, 0.2, 0.4), standardise=(True,))
-LIN_UCB = grid(ridge=(0.3, 1.0), width=(0.1, 0.2, 0.4, 0.8), standardise=(True,))
-LOGISTIC = grid(prior_rate=(0.1, 0.5), ridge=(0.3, 1.0, 3.0), width=(0.15, 0.3, 0.6))
+LIN_UCB = grid(ridge=(0.3, 1.0), width=(0.1, 0.2, 0.4, 0.8, 1.6), standardise=(True,))
+LOGISTIC = grid(prior_rate=(0.1, 0.5), ridge=(0.3, 1.0, 3.0), width=(0.08, 0.15, 0.3, 0.6))
 SHARED = grid(ridge=(0.3, 1.0, 3.0), width=(0.03, 0.1, 0.2), standardise=(True,))
-BETA = grid(prior=((1.0, 1.0), (0.4, 1.6), (0.2, 2.0)), sharpness=(1.0, 2.0, 4.0, 8.0))
-FORGET = {"discount": (0.999, 0.9997, 0.9999)}
+BETA = grid(prior=((1.0, 1.0), (0.4, 1.6), (0.2, 2.0)), sharpness=(1.0, 2.0, 4.0, 8.0, 16.0))
+FORGET = {"discount": (0.998, 0.999, 0.9997, 0.9999)}
 LINEAR = [("LinTS", LinTS, LIN_TS), ("LinUCB", LinUCB, LIN_UCB)]
 THOMPSON = ("Thompson", BetaThompson, BETA)
 BY_LOGITS = ("logistic Thompson", LogisticTS, LOGISTIC)
@@ -71,12 +71,12 @@ RIVALS = {
         (
             "LinTS, discounted",
             LinTS,
-            grid(ridge=(0.3, 1.0), width=(0.2,), standardise=(True,), **FORGET),
+            grid(ridge=(0.3, 1.0), width=(0.1, 0.2, 0.4), standardise=(True,), **FORGET),
         ),
         (
             "logistic Thompson, discounted",
             LogisticTS,
-            grid(prior_rate=(0.5,), ridge=(1.0,), width=(0.15, 0.3), **FORGET),
+            grid(prior_rate=(0.5,), ridge=(1.0, 3.0), width=(0.08, 0.15, 0.3), **FORGET),
         ),
     ],
 }
@@ -205,7 +205,7 @@ def main():
     parser.add_argument("scenario", choices=sorted(ROUNDS))
     parser.add_argument("--question", choices=sorted(QUESTIONS), default="rivals")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--tune", type=int, default=3, help="seeds for tuning; default: 3")
+    parser.add_argument("--tune", type=int, default=8, help="seeds for tuning; default: 8")
     parser.add_argument("--rounds", type=int, help="of 64 visits; default: the scenario's own")
     parser.add_argument("--brief", action="store_true", help="P-GRPO and the tuned bandits only")
     parser.add_argument("--jobs", type=int, default=-1)
