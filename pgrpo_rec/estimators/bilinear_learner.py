@@ -74,6 +74,9 @@ class Bilinear:
         """Return the expected advantages, or log-odds against the cluster's own."""
         return self._read(z, clusters, available, 1.0, 0.0)[0]
 
+    def outlook(self, z: Floats, clusters: Ints) -> None:
+        """Return None: reading all values of many items once more a cluster is not worth it."""
+
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Go along with users into new clusters."""
         self._one.follow(mixing, audience)

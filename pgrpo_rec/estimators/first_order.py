@@ -84,6 +84,9 @@ class FirstOrder:
 
     values = probabilities
 
+    def outlook(self, z: Floats, clusters: Ints) -> None:
+        """Return None: a policy alone does not say what its items bring."""
+
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Mix weights and the solver's memory as the clusters are mixed."""
         whole = np.zeros((1 + mixing.shape[0], 1 + mixing.shape[1]))

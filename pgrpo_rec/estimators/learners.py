@@ -40,6 +40,14 @@ class Answers(NamedTuple):
     slate_size: int = 1  # m: every m rows in a row are one slate
 
 
+class Outlook(NamedTuple):
+    """What each item is expected to bring."""
+
+    values: Floats  # (n, K), advantages
+    rewards: Floats  # (n, K)
+    noise: Floats  # (n, K), variance of a reward
+
+
 class Learner(Protocol):
     """What a policy's learner can do; clusters may be one past the last for strangers."""
 
@@ -50,6 +58,9 @@ class Learner(Protocol):
 
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:
         """Return what a greedy choice goes by, shape (n, K)."""
+
+    def outlook(self, z: Floats, clusters: Ints) -> Outlook | None:
+        """Return what clusters, none of them a stranger's, would answer; None if not known."""
 
     def follow(self, mixing: Floats, audience: Audience) -> None:
         """Go along with users into new clusters; see `Audience.absorb`."""

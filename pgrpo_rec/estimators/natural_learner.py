@@ -23,7 +23,7 @@ from pgrpo_rec.clustering.memory import AnswerMemory, Kept
 from pgrpo_rec.estimators.audience import Audience, LearnedClusters
 from pgrpo_rec.estimators.book import Book
 from pgrpo_rec.estimators.following import Following
-from pgrpo_rec.estimators.learners import Answers
+from pgrpo_rec.estimators.learners import Answers, Outlook
 from pgrpo_rec.evidence import (
     NO_COMMON_PART,
     NO_PRODUCTS,
@@ -149,6 +149,13 @@ class Natural:
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:
         """Return the expected advantages, or log-odds against the cluster's own."""
         return self._read(z, clusters, own)[0]
+
+    def outlook(self, z: Floats, clusters: Ints) -> Outlook:
+        """Return what clusters would answer."""
+        values, _ = self._read_advantages(z, clusters)
+        level, unit = self._unit[clusters].T[:, :, None]
+        noise = unit**2 * self._noise_of_advantages()[clusters]
+        return Outlook(values, level + unit * values, noise)
 
     def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
         """Return mean and width of every item's value: of log-odds while nobody is followed."""

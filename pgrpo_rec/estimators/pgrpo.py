@@ -24,6 +24,7 @@ from pgrpo_rec.estimators.learners import Answers, Learner
 from pgrpo_rec.estimators.learning_curve import LearningCurve
 from pgrpo_rec.estimators.natural_learner import Natural, kinds_of_columns
 from pgrpo_rec.estimators.parameters import check_item_features, check_products
+from pgrpo_rec.estimators.serving import Visitors, serve
 from pgrpo_rec.estimators.settings import check_cap, check_settings
 from pgrpo_rec.estimators.weighing import Satisfaction, Weighing
 from pgrpo_rec.fairness import EachVisit, Objective, as_objective
@@ -441,17 +442,10 @@ class PGRPORecommender(BaseRecommender):
     # --- acting --------------------------------------------------------------------------
 
     def _probabilities(self, visits: Visits) -> Floats:
-        """Return the mixture of the clusters' policies, by how likely each is the user's."""
+        """Return the policy of the visitor's cluster, or a mixture where that is in doubt."""
         z, own, available = self._z(visits), self._own_answers(visits), visits.available
         parts = list(self._meet(visits).parts(visits))
-        if len(parts) == 1:  # everyone is of one cluster for certain
-            policy = self._learner.probabilities(z, parts[0][1], available, own)
-        else:
-            policy = np.zeros(available.shape)
-            for rows, clusters, share in parts:
-                mine = None if own is None else OwnAnswers(own.heard[rows], own.total[rows])
-                of_cluster = self._learner.probabilities(z[rows], clusters, available[rows], mine)
-                policy[rows] += share[:, None] * of_cluster
+        policy = serve(self._learner, Visitors(z, available, own), parts)
         if self.max_share is None:
             return policy
         return cap_shares(policy, self._categories, self.max_share, available)
