@@ -69,7 +69,10 @@ class PGRPORecommender(BaseRecommender):
         "natural" keeps the least-squares fit of the advantages, which is the direction of
         the natural gradient, and shows items with their posterior-sampling probabilities
         (`pgrpo_rec.natural`); it is defined for ``advantage="pgrpo"``. "adam" and "sgd"
-        climb the clipped surrogate (`pgrpo_rec.objectives`).
+        climb the clipped surrogate (`pgrpo_rec.objectives`). With ``users``, people of whom it is
+        in doubt to which group they belong are shown a mixture of the groups' policies: by
+        what answers would tell (`pgrpo_rec.identification`), or, with "adam", "sgd" or
+        ``item_features``, by how likely each group is.
     n_clusters : int or "auto", default="auto"
         How many groups to learn when ``users`` are given.
     group_size : int, default=1
