@@ -149,7 +149,7 @@ def in_parts(shares):
 def test_certain_people_get_their_clusters_policy_and_others_the_mixture(room, monkeypatch):
     monkeypatch.setattr("pgrpo_rec.estimators.serving.ROOM", room)
     shares = np.array([[1.0, 0.0, 0.0], [0.6, 0.4, 0.0], [0.0, 0.0, 1.0], [0.2, 0.3, 0.5]])
-    visitors = Visitors(np.ones((4, 1)), np.ones((4, 3), dtype=bool), None)
+    visitors = Visitors(np.ones((4, 1)), np.ones((4, 3), bool), None, np.ones(4, bool))
     shown = serve(Shows(knows=True), visitors, in_parts(shares))
     policies = np.broadcast_to(np.eye(3), (4, 3, 3))
     tables = (policies, policies, np.ones((4, 3, 3)))
@@ -158,10 +158,11 @@ def test_certain_people_get_their_clusters_policy_and_others_the_mixture(room, m
     assert_array_equal(shown[[0, 2]], shares[[0, 2]])
 
 
-def test_where_no_outlook_is_known_policies_are_mixed_by_shares():
+@pytest.mark.parametrize(("knows", "met"), [(False, True), (True, False)])
+def test_strangers_and_people_of_unknown_outlook_get_policies_by_shares(knows, met):
     shares = np.array([[0.6, 0.4, 0.0], [0.2, 0.3, 0.5]])
-    visitors = Visitors(np.ones((2, 1)), np.ones((2, 3), dtype=bool), None)
-    assert_allclose(serve(Shows(knows=False), visitors, in_parts(shares)), shares)
+    visitors = Visitors(np.ones((2, 1)), np.ones((2, 3), bool), None, np.full(2, met))
+    assert_allclose(serve(Shows(knows=knows), visitors, in_parts(shares)), shares)
 
 
 def test_propensities_are_those_of_the_mixture():

@@ -22,6 +22,7 @@ from pgrpo_rec.interactions import Interactions, Visits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 NEGLIGIBLE = 0.01  # clusters that are less likely than this are not served
 
@@ -48,6 +49,9 @@ class Audience(Protocol):
 
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield rows, a cluster for each, and how likely it is theirs; shares sum to 1 a row."""
+
+    def met(self, visits: Visits) -> Bools:
+        """Return of whom something has been heard before, shape (n,)."""
 
     def units(self, visits: Visits) -> Units:
         """Return who owns histories, after `absorb` has met the visits."""
@@ -79,6 +83,10 @@ class Everyone:
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield everyone at once."""
         yield np.arange(visits.n), self.index(visits), np.ones(visits.n)
+
+    def met(self, visits: Visits) -> Bools:
+        """Return True for everyone once there was feedback."""
+        return np.full(visits.n, bool(self.history.count[0] > 0.0))
 
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards into the one history."""
@@ -114,6 +122,10 @@ class KnownClusters:
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield everyone at once: what is known is certain."""
         yield np.arange(visits.n), self.index(visits), np.ones(visits.n)
+
+    def met(self, visits: Visits) -> Bools:
+        """Return whose cluster has been met."""
+        return self.index(visits) < self.n_clusters
 
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards in; clusters never met before are added."""
@@ -181,6 +193,12 @@ class LearnedClusters:
             rows = np.flatnonzero(shares[:, p])
             if rows.size:
                 yield rows, np.full(rows.size, p), shares[rows, p]
+
+    def met(self, visits: Visits) -> Bools:
+        """Return who has answered before and is remembered."""
+        assert visits.users is not None
+        known: Bools = find(self._users, visits.users) >= 0
+        return known
 
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards into the users' histories, regroup, and merge."""

@@ -71,8 +71,8 @@ class PGRPORecommender(BaseRecommender):
         (`pgrpo_rec.natural`); it is defined for ``advantage="pgrpo"``. "adam" and "sgd"
         climb the clipped surrogate (`pgrpo_rec.objectives`). With ``users``, people of whom it is
         in doubt to which group they belong are shown a mixture of the groups' policies: by
-        what answers would tell (`pgrpo_rec.identification`), or, with "adam", "sgd" or
-        ``item_features``, by how likely each group is.
+        what answers would tell (`pgrpo_rec.identification`), or, for strangers and with "adam",
+        "sgd" or ``item_features``, by how likely each group is.
     n_clusters : int or "auto", default="auto"
         How many groups to learn when ``users`` are given.
     group_size : int, default=1
@@ -447,8 +447,9 @@ class PGRPORecommender(BaseRecommender):
     def _probabilities(self, visits: Visits) -> Floats:
         """Return the policy of the visitor's cluster, or a mixture where that is in doubt."""
         z, own, available = self._z(visits), self._own_answers(visits), visits.available
-        parts = list(self._meet(visits).parts(visits))
-        policy = serve(self._learner, Visitors(z, available, own), parts)
+        audience = self._meet(visits)
+        visitors = Visitors(z, available, own, audience.met(visits))
+        policy = serve(self._learner, visitors, list(audience.parts(visits)))
         if self.max_share is None:
             return policy
         return cap_shares(policy, self._categories, self.max_share, available)

@@ -1,7 +1,9 @@
 """Serving visitors of whom it may be in doubt to which cluster they belong.
 
 Who is of one cluster for certain is shown its policy; who may be of several, a mixture of
-their policies, by information-directed sampling (`pgrpo_rec.identification`).
+their policies: by information-directed sampling (`pgrpo_rec.identification`), or, for a
+stranger, by how likely each is. What a stranger's answer tells is worth nothing unless they
+come again, which many never do.
 
 Shapes: n visits, P parts, K items, D columns.
 """
@@ -31,11 +33,12 @@ class Visitors(NamedTuple):
     z: Floats  # (n, D)
     available: Bools  # (n, K)
     own: OwnAnswers | None  # (n, K)
+    met: Bools  # (n,): whether they have answered before
 
     def of(self, rows: Ints) -> Visitors:
         """Return some of the visits."""
         own = None if self.own is None else OwnAnswers(*(table[rows] for table in self.own))
-        return Visitors(self.z[rows], self.available[rows], own)
+        return Visitors(self.z[rows], self.available[rows], own, self.met[rows])
 
 
 def serve(learner: Learner, visitors: Visitors, parts: list[Part]) -> Floats:
@@ -75,10 +78,10 @@ def policy_of(learner: Learner, visitors: Visitors, clusters: Ints) -> Floats:
 
 
 def _mixture(learner: Learner, visitors: Visitors, shares: Floats, clusters: Ints) -> Floats:
-    """Return what people in doubt are shown; by their shares where no outlook is known."""
+    """Return what people in doubt are shown; without an outlook, by their shares."""
     policies = np.zeros((*shares.shape, visitors.available.shape[1]))
     values, rewards, noise = (np.zeros(policies.shape) for _ in range(3))
-    weights = shares
+    weights = shares.copy()
     for j in range(shares.shape[1]):
         rows = np.flatnonzero(shares[:, j])
         some, of_part = visitors.of(rows), clusters[rows, j]
@@ -87,6 +90,8 @@ def _mixture(learner: Learner, visitors: Visitors, shares: Floats, clusters: Int
         if outlook is not None:
             values[rows, j], rewards[rows, j], noise[rows, j] = outlook
     if outlook is not None:
-        cost, gain = cost_and_gain(shares, policies, values, rewards, noise)
-        weights = information_directed(shares, cost, gain)
+        met = np.flatnonzero(visitors.met)
+        tables = (shares, policies, values, rewards, noise)
+        cost, gain = cost_and_gain(*(table[met] for table in tables))
+        weights[met] = information_directed(shares[met], cost, gain)
     return np.einsum("np,npk->nk", weights, policies)
