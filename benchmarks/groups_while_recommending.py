@@ -8,7 +8,7 @@ visits and divided by what a uniform policy would lose, group by group:
   only``: without following the single user; both with all defaults;
 - ``rates known``: Thompson sampling by someone who knows the true rates of all groups and need
   only find out of whom each user is (a latent bandit): what identifying people costs alone; and
-  the same with three other ways to choose while in doubt;
+  the same with four other ways to choose while in doubt;
 - rivals: Thompson sampling without groups, one a user, and clustering bandits where installed.
 
     python benchmarks/groups_while_recommending.py --seeds 20
@@ -28,6 +28,7 @@ from scipy.special import softmax
 import pgrpo_envs  # noqa: F401
 from pgrpo_rec import PGRPORecommender, baselines, simulate
 from pgrpo_rec.evaluation.statistics import mean_interval
+from pgrpo_rec.identification import cost_and_gain, information_directed
 
 N_USERS, LANES, N_ITEMS = 300, 60, 20
 
@@ -47,8 +48,9 @@ class RatesKnown:
     """A latent bandit with the true rates of the groups, which infers who is of which.
 
     ``way`` is how it chooses while in doubt: the best item of a group "drawn" by its
-    probability (latent Thompson sampling, Hong et al. 2020) or of the "most probable" group, or
-    the item of the highest "expected reward" or "expected advantage" over the groups.
+    probability (latent Thompson sampling, Hong et al. 2020), of the "most probable" group, or of
+    one chosen by "information", or the item of the highest "expected reward" or "expected
+    advantage" over the groups.
     """
 
     def __init__(self, rates, shares, way, seed):
@@ -68,10 +70,20 @@ class RatesKnown:
             return shown[:, None], np.ones((users.size, 1))
         if self.way == "most probable":
             share = share == share.max(axis=1, keepdims=True)
+        elif self.way == "information":
+            share = self.by_information(share)
         group = (share.cumsum(axis=1) > self.rng.random((users.size, 1))).argmax(axis=1)
         best = self.rates.argmax(axis=1)
         propensity = (share * (best == best[group][:, None])).sum(axis=1)
         return best[group][:, None], propensity[:, None]
+
+    def by_information(self, share):
+        """Return the weights of the groups by `pgrpo_rec.identification`."""
+        policies = np.eye(N_ITEMS)[self.rates.argmax(axis=1)]
+        tables = policies, self.worth["expected advantage"], self.rates
+        each = [np.broadcast_to(t, (len(share), *t.shape)) for t in tables]
+        noise = each[2] * (1.0 - each[2])
+        return information_directed(share, *cost_and_gain(share, *each, noise))
 
     def partial_fit(self, X, y, *, actions, users, propensities):
         """Move each user's group."""
@@ -87,7 +99,7 @@ def contenders(world, seed):
     yield "learned", PGRPORecommender(N_ITEMS, random_state=seed), None
     alone = PGRPORecommender(N_ITEMS, user_adaptation=False, random_state=seed)
     yield "learned, groups only", alone, None
-    for way in ("drawn", "expected reward", "expected advantage", "most probable"):
+    for way in ("drawn", "information", "expected reward", "expected advantage", "most probable"):
         known = RatesKnown(world.unwrapped.world.bias, (0.7, 0.2, 0.1), way, seed)
         yield "rates known" if way == "drawn" else f"rates known, {way}", known, None
     thompson = {"width": 0.4, "standardise": True, "random_state": seed}

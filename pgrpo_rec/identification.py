@@ -28,7 +28,7 @@ from pgrpo_rec._numba import jit
 
 Floats = NDArray[np.float64]
 
-TINY = 1e-300  # added to denominators
+TINY = 1e-100  # nats: who tells less tells nothing
 
 
 def cost_and_gain(
@@ -58,7 +58,8 @@ def cost_and_gain(
     expected = np.einsum("np,npk->nk", shares, rewards)
     spread = np.einsum("np,npk->nk", shares, (rewards - expected[:, None]) ** 2)
     around = np.einsum("np,npk->nk", shares, noise)
-    told = np.minimum(0.5 * np.log1p(spread / (around + TINY)), np.log(shares.shape[1]))
+    told = 0.5 * (np.log(around + spread + 1e-300) - np.log(around + 1e-300))
+    told = np.minimum(told, np.log(shares.shape[1]))
     return cost, np.einsum("njk,nk->nj", policies, told)
 
 
@@ -81,7 +82,7 @@ def information_directed(shares: Floats, cost: Floats, gain: Floats) -> Floats:
 
     Examples
     --------
-    Nothing is lost by the first, but nothing is told either; a fifth of the visits ask.
+    Being served as the first costs little, but tells nothing; a fifth of the visits ask.
 
     >>> import numpy as np
     >>> from pgrpo_rec.identification import information_directed

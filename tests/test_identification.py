@@ -83,6 +83,13 @@ def test_clusters_that_cannot_be_told_apart_cost_and_tell_nothing():
     assert information_directed(shares, cost, gain).sum() == 1.0
 
 
+@pytest.mark.parametrize("size", [1e-60, 1.0, 1e60])
+def test_any_scale_of_costs_is_weighed(size):
+    """Also where nothing is told, nobody is served as a cluster they cannot be of."""
+    shares, cost = np.array([[0.0, 0.5, 0.5]]), np.array([[0.0, 2.0, 1.0]]) * size
+    assert_array_equal(information_directed(shares, cost, np.zeros((1, 3))), [[0.0, 0.0, 1.0]])
+
+
 def test_certain_answers_tell_no_more_than_which_cluster_it_is():
     shares, policies = np.array([[0.5, 0.5]]), np.array([[[1.0], [1.0]]])
     rewards = np.array([[[0.0], [1.0]]])

@@ -50,9 +50,6 @@ class Audience(Protocol):
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield rows, a cluster for each, and how likely it is theirs; shares sum to 1 a row."""
 
-    def met(self, visits: Visits) -> Bools:
-        """Return of whom something has been heard before, shape (n,)."""
-
     def units(self, visits: Visits) -> Units:
         """Return who owns histories, after `absorb` has met the visits."""
 
@@ -83,10 +80,6 @@ class Everyone:
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield everyone at once."""
         yield np.arange(visits.n), self.index(visits), np.ones(visits.n)
-
-    def met(self, visits: Visits) -> Bools:
-        """Return True for everyone once there was feedback."""
-        return np.full(visits.n, bool(self.history.count[0] > 0.0))
 
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards into the one history."""
@@ -122,10 +115,6 @@ class KnownClusters:
     def parts(self, visits: Visits) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Yield everyone at once: what is known is certain."""
         yield np.arange(visits.n), self.index(visits), np.ones(visits.n)
-
-    def met(self, visits: Visits) -> Bools:
-        """Return whose cluster has been met."""
-        return self.index(visits) < self.n_clusters
 
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards in; clusters never met before are added."""
@@ -194,12 +183,6 @@ class LearnedClusters:
             if rows.size:
                 yield rows, np.full(rows.size, p), shares[rows, p]
 
-    def met(self, visits: Visits) -> Bools:
-        """Return who has answered before and is remembered."""
-        assert visits.users is not None
-        known: Bools = find(self._users, visits.users) >= 0
-        return known
-
     def absorb(self, log: Interactions) -> tuple[Ints, Floats | None]:
         """Fold the rewards into the users' histories, regroup, and merge."""
         users, before, old_labels = log.visits.users, self.n_clusters, self._labels
@@ -252,6 +235,11 @@ class LearnedClusters:
     def has_met_anyone(self) -> bool:
         """Whether any feedback has come."""
         return self._users.size > 0
+
+    def remembers(self, users: NDArray[Any]) -> Bools:
+        """Return who has answered before, and is not forgotten."""
+        known: Bools = find(self._users, users) >= 0
+        return known
 
     def own_answers(self, users: NDArray[Any]) -> OwnAnswers:
         """Return what each visitor has answered so far; zeros for someone never met."""

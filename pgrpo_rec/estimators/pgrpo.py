@@ -447,9 +447,11 @@ class PGRPORecommender(BaseRecommender):
     def _probabilities(self, visits: Visits) -> Floats:
         """Return the policy of the visitor's cluster, or a mixture where that is in doubt."""
         z, own, available = self._z(visits), self._own_answers(visits), visits.available
-        audience = self._meet(visits)
-        visitors = Visitors(z, available, own, audience.met(visits))
-        policy = serve(self._learner, visitors, list(audience.parts(visits)))
+        audience, met = self._meet(visits), np.zeros(visits.n, dtype=bool)
+        if isinstance(audience, LearnedClusters) and visits.users is not None:
+            met = audience.remembers(visits.users)
+        parts = list(audience.parts(visits))
+        policy = serve(self._learner, Visitors(z, available, own, met), parts)
         if self.max_share is None:
             return policy
         return cap_shares(policy, self._categories, self.max_share, available)

@@ -33,7 +33,7 @@ class Visitors(NamedTuple):
     z: Floats  # (n, D)
     available: Bools  # (n, K)
     own: OwnAnswers | None  # (n, K)
-    met: Bools  # (n,): whether they have answered before
+    met: Bools  # (n,): of whom answers are remembered
 
     def of(self, rows: Ints) -> Visitors:
         """Return some of the visits."""
@@ -61,9 +61,8 @@ def serve(learner: Learner, visitors: Visitors, parts: list[Part]) -> Floats:
     likeliest, rows = shares.argmax(axis=1), np.arange(n)
     doubtful = shares[rows, likeliest] < 1.0
     certain = np.flatnonzero(~doubtful)
-    policy[certain] = policy_of(
-        learner, visitors.of(certain), clusters[certain, likeliest[certain]]
-    )
+    clusters_of_certain = clusters[certain, likeliest[certain]]
+    policy[certain] = policy_of(learner, visitors.of(certain), clusters_of_certain)
     size = max(ROOM // (len(parts) * n_items), 1)
     in_doubt = np.flatnonzero(doubtful)
     for start in range(0, in_doubt.size, size):
