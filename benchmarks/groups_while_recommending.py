@@ -31,6 +31,7 @@ from pgrpo_rec.evaluation.statistics import mean_interval
 from pgrpo_rec.identification import cost_and_gain, information_directed
 
 N_USERS, LANES, N_ITEMS = 300, 60, 20
+SHARES = (0.7, 0.2, 0.1)
 
 
 def make_world(options, seed):
@@ -100,7 +101,7 @@ def contenders(world, seed):
     alone = PGRPORecommender(N_ITEMS, user_adaptation=False, random_state=seed)
     yield "learned, groups only", alone, None
     for way in ("drawn", "information", "expected reward", "expected advantage", "most probable"):
-        known = RatesKnown(world.unwrapped.world.bias, (0.7, 0.2, 0.1), way, seed)
+        known = RatesKnown(world.unwrapped.world.bias, SHARES, way, seed)
         yield "rates known" if way == "drawn" else f"rates known, {way}", known, None
     thompson = {"width": 0.4, "standardise": True, "random_state": seed}
     yield "LinTS, no groups", baselines.LinTS(N_ITEMS, **thompson), 0 * everyone

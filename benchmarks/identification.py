@@ -8,20 +8,21 @@ which group a person is. What such a policy knows of a person is a point in a tr
 probabilities of three groups, so it is found by dynamic programming, backwards from the last
 visit, on a grid of log-odds against the first group. Two goals, each with a policy of its own:
 the mean over groups of normalised regret (a person of each group weighs the same), and clicks
-lost (groups weigh by their shares). Both are divided by what P-GRPO loses that is told the groups.
+lost (groups weigh by their shares), as if everybody came exactly as often. Both are divided by
+what P-GRPO loses that is told the groups. A finer grid (``--grid 241``)
+changes the means by less than one in a thousand.
 """
 
 import argparse
 
 import numpy as np
-from groups_while_recommending import N_USERS, make_world, one_seed, ratio
+from groups_while_recommending import N_USERS, SHARES, make_world, one_seed, ratio
 from numba import njit
 from scipy.interpolate import RegularGridInterpolator
 from scipy.special import softmax
 
 from pgrpo_rec.evaluation.statistics import mean_interval
 
-SHARES = np.array([0.7, 0.2, 0.1])
 EVEN = np.ones(3) / 3.0
 REACH = 12.0  # of log-odds on the grid; past it nothing is in doubt any more
 
@@ -92,7 +93,7 @@ def main():
         share = lost / lost.mean(axis=1, keepdims=True)
         told = one_seed(options, seed).iloc[0]
         fair = least(rates, share, EVEN, options) / options.visits
-        clicks = least(rates, lost, SHARES, options) * N_USERS
+        clicks = least(rates, lost, np.array(SHARES), options) * N_USERS
         rows["mean of groups"].append((fair, told["mean"]))
         rows["clicks lost"].append((clicks, told["raw"]))
     for what, pairs in rows.items():
