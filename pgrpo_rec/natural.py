@@ -244,6 +244,17 @@ def ridge_of(values: Floats, kinds: Ints) -> Floats:
     return diagonal
 
 
+def widened(priors: Priors, factor: float) -> Priors:
+    """Return priors with the ridges of the constant and of features times a factor.
+
+    Ridges that are infinite stay so, and products of features keep theirs.
+    """
+    common, own = priors.common.copy(), priors.own.copy()
+    for ridges in (common[:2], own[:, :2]):
+        ridges[ridges < INFINITE] *= factor
+    return priors._replace(common=common, own=own)
+
+
 @jit
 def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[Floats, float]:
     """Return moment and square of one item's advantages."""

@@ -23,6 +23,7 @@ from pgrpo_rec.natural import (
     residual_square,
     ridge_of,
     standardised,
+    widened,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -158,6 +159,57 @@ def test_a_batch_fades_as_its_answers_do_one_by_one(seed, kept):
     at_once.add_fading(*columns, kept)
     for a, b in zip(one_by_one.sums, at_once.sums, strict=True):
         assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def sharpened(log, priors, width, repeat=1):
+    """A book with each answer as often as asked, and its sharpened fit."""
+    book = Book(*log.shape[1:3], first_ridge=4.0)
+    book.follow(log.shape[0], keep=False)
+    for _ in range(repeat):
+        book.add(log.z, log.clusters, log.actions, log.rewards)
+    book.refresh(log.mean, log.std, priors)
+    book.sharpen(log.mean, log.std, priors, width)
+    return book
+
+
+@given(SEEDS, st.integers(1, 4), st.sampled_from([2, 3, 5]))
+@settings(deadline=None, max_examples=30)
+def test_each_answer_counts_as_one_over_the_width_squared(seed, n_columns, times):
+    """A sharpened fit is the plain one after every answer has come so many times."""
+    log = Log(seed, n_columns=n_columns)
+    priors, width = PRIORS._replace(kinds=kinds(n_columns)), times**-0.5
+    sharp = sharpened(log, priors, width)
+    plain = sharpened(log, priors, width, repeat=times)
+    z, clusters = log.z, log.clusters
+    mean, std = sharp.read_sharp(z, clusters, width)
+    right, wide = plain.read(z, clusters)
+    assert_allclose(mean, right, rtol=1e-8, atol=1e-10)
+    right = wide / np.sqrt(plain.fit.noise[clusters])  # noise is measured, and not the same
+    assert_allclose(width * std / np.sqrt(sharp._sharp.noise[clusters]), right, rtol=1e-7)
+
+
+@pytest.mark.parametrize("width", [1e-9, 0.25, 1.0, 2.0])
+def test_sharpening_leaves_the_prior_as_wide_as_it_was(width):
+    log = Log(2, n_clusters=1, n_items=3)
+    log.shape = 1, 5, 3
+    book = sharpened(log, ALONE._replace(common=np.full(3, 1e9)), width)
+    z, known = log.z[:4], np.zeros(4, dtype=np.int64)
+    held = max(width, 1e-3)  # ridges must stay such that matrices are invertible
+    for who, items in ((known, slice(3, 5)), (known + 1, slice(0, 5))):
+        _, believed = book.read(z, who)
+        _, shown = book.read_sharp(z, who, width)
+        assert_allclose(held * shown[:, items], believed[:, items], rtol=1e-6)
+    narrow = book.read_sharp(z, known, width)[1][:, :3] * width
+    assert (narrow < book.read(z, known)[1][:, :3]).all() or width >= 1.0
+    assert np.isfinite(narrow).all()
+
+
+def test_sharpening_keeps_infinite_ridges_and_those_of_products():
+    priors = Priors(np.array([1e9, 2.0, 3.0]), np.array([[8.0, 1e9, 5.0]]), np.ones(1), kinds(2))
+    wide = widened(priors, 0.25)
+    assert_array_equal(wide.common, [1e9, 0.5, 3.0])
+    assert_array_equal(wide.own, [[2.0, 1e9, 5.0]])
+    assert_array_equal(priors.own, [[8.0, 1e9, 5.0]])
 
 
 @pytest.mark.parametrize("first_ridge", [1.0, 4.0])

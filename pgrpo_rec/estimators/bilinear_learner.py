@@ -24,8 +24,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-WIDTH = 0.5  # of exploration: values of many items are drawn one by one, though they share
-# coefficients, and the largest of so many draws lies far out
 FIRST_RIDGE = 1.0  # with fewer answers than coefficients the evidence asks for far more
 
 
@@ -54,11 +52,13 @@ class Bilinear:
         self._one = Natural(
             1,
             kinds,
-            exploration=WIDTH * exploration,
+            exploration=exploration,
             memory=memory,
             adapts=False,
             first_ridge=FIRST_RIDGE,
             least_heard=kinds.size,
+            narrows_prior=True,  # values of many items are drawn one by one, though they share
+            # coefficients, and the largest of so many draws lies far out
         )
 
     def probabilities(

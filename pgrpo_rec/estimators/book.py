@@ -1,4 +1,13 @@
-"""A book: the sums of answers, and the fit that is read from them.
+r"""A book: the sums of answers, and the fits that are read from them.
+
+What is believed is the posterior by the ridges that the evidence asks for. Items can be shown by
+a sharpened one, in which each answer counts :math:`1 / w^2` times: the posterior narrows to w of
+its width as answers come, and the prior stays as wide as it was. (Chapelle and Li, 2011, reshape
+the posterior with its prior.) With ridges R, noise s and the answers' G,
+
+.. math:: \mathrm{cov} = w^2 s^2 (G + w^2 R)^{-1},
+
+the fit by ridges :math:`w^2 R`, read at w of its width.
 
 Shapes: n visits, K items, P clusters, D columns kept, of which the first ones may be used alone.
 """
@@ -20,10 +29,13 @@ from pgrpo_rec.natural import (
     read_values,
     refresh,
     weights_left,
+    widened,
 )
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+NARROWEST = 1e-3  # a width under which ridges shrink no further: matrices must be invertible
 
 
 class Book:
@@ -38,6 +50,8 @@ class Book:
 
     Attributes
     ----------
+    fit : Fit
+        What is believed.
     stale : ndarray of bool, shape (P, K)
         Where sums have changed since the last refresh.
     overdue : bool
@@ -51,6 +65,8 @@ class Book:
         self.fit: Fit = empty_fit(0, n_items, n_columns)
         self.stale = np.zeros((0, n_items), dtype=np.bool_)
         self.overdue = False
+        self._sharp: Fit = self.fit
+        self._sharp_stale = self.stale.copy()
 
     def follow(self, n_clusters: int, *, keep: bool) -> None:
         """Make room for clusters; keep the sums of those that there were, or forget them."""
@@ -67,6 +83,8 @@ class Book:
         n_clusters, n_items = self.sums.heard.shape
         self.fit = empty_fit(n_clusters, n_items, n_used)
         self.stale = np.empty((n_clusters, n_items), dtype=np.bool_)
+        self._sharp = empty_fit(n_clusters, n_items, n_used)
+        self._sharp_stale = self.stale.copy()
         self.expire(np.arange(n_clusters))
 
     def expire(self, clusters: Ints) -> None:
@@ -140,26 +158,51 @@ class Book:
         """Bring the fit up to date."""
         kinds = priors.kinds[: self.fit.beta.shape[2]]
         refresh(self.fit, self.used, self.stale, level, unit, priors._replace(kinds=kinds))
+        self._sharp_stale |= self.stale
         self.stale[:] = False
         self.overdue = False
 
+    def sharpen(self, level: Floats, unit: Floats, priors: Priors, width: float) -> None:
+        """Bring the sharpened fit up to date; that of what is believed must be.
+
+        Parameters
+        ----------
+        level, unit, priors
+            As of `refresh`.
+        width : float
+            w, above 0.
+        """
+        kinds = priors.kinds[: self.fit.beta.shape[2]]
+        wide = widened(priors._replace(kinds=kinds), max(width, NARROWEST) ** 2)
+        refresh(self._sharp, self.used, self._sharp_stale, level, unit, wide)
+        self._sharp_stale[:] = False
+
     def read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every item's value, shapes (n, K)."""
-        fit = self.fit_of(clusters)
-        return read_values(fit, np.ascontiguousarray(z[:, : fit.beta.shape[2]]), clusters)
+        return _read(self.fit_of(clusters), z, clusters)
+
+    def read_sharp(self, z: Floats, clusters: Ints, width: float) -> tuple[Floats, Floats]:
+        """Return the same by the sharpened fit, whose standard deviations are w of these."""
+        first_ridge = self.first_ridge * max(width, NARROWEST) ** 2
+        return _read(_with_strangers(self._sharp, clusters, first_ridge), z, clusters)
 
     def fit_of(self, clusters: Ints) -> Fit:
         """Return the fit, with one more cluster if one of these has never been met."""
-        if clusters.size and clusters.max() >= self.fit.noise.shape[0]:
-            return self._with_stranger()
-        return self.fit
+        return _with_strangers(self.fit, clusters, self.first_ridge)
 
-    def _with_stranger(self) -> Fit:
-        """Return the fit with one more cluster of which only the common part is known."""
-        fit, shape = self.fit, (1, *self.fit.common.shape)
-        deviation = np.eye(shape[2]) / self.first_ridge
-        return fit._replace(
-            beta=np.concatenate([fit.beta, fit.common[None]]),
-            covariance=np.concatenate([fit.covariance, fit.common_inverse[None] + deviation]),
-            noise=np.concatenate([fit.noise, np.ones(shape[:2])]),
-        )
+
+def _read(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
+    return read_values(fit, np.ascontiguousarray(z[:, : fit.beta.shape[2]]), clusters)
+
+
+def _with_strangers(fit: Fit, clusters: Ints, first_ridge: float) -> Fit:
+    """Return the fit; if a cluster has never been met, with one more: the common part."""
+    if not clusters.size or clusters.max() < fit.noise.shape[0]:
+        return fit
+    shape = (1, *fit.common.shape)
+    deviation = np.eye(shape[2]) / first_ridge
+    return fit._replace(
+        beta=np.concatenate([fit.beta, fit.common[None]]),
+        covariance=np.concatenate([fit.covariance, fit.common_inverse[None] + deviation]),
+        noise=np.concatenate([fit.noise, np.ones(shape[:2])]),
+    )

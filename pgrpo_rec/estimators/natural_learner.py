@@ -42,7 +42,7 @@ MOST_SUMS = 1_000_000  # numbers a cluster that products of features may take
 SHORT_MEMORY = 10.0  # answers a coefficient that the book which forgets remembers ...
 LEAST_MEMORY = 1_000.0  # ... and at least
 RIDGE_OF_CLICKS = 1.0  # log-odds of items differ by about 1
-WIDTH_OF_CLICKS = 0.5
+WIDTH_WITH_FEATURES = 0.5
 FIRST_PORTION = 64  # clicks that are gathered before the first fit
 REST = 16  # refreshes from one of the book that forgets to its next
 SURPRISE = 12.0  # nats by which the book that forgets must have predicted better
@@ -58,7 +58,7 @@ class Natural:
     kinds : ndarray of int64
         Of the columns, and of the products of columns that may join; see `kinds_of_columns`.
     exploration : float
-        Factor on the posterior's standard deviation.
+        Width of the posterior that items are shown by, with features half of it.
     memory : int
         With learned clusters: how many of the last answers are kept, so that the fit can be
         made anew when users change clusters. Without features nothing is kept: the
@@ -69,6 +69,9 @@ class Natural:
         Of every coefficient, until a cluster has answered ``least_heard`` times; the evidence
         is asked for better ones then.
     least_heard : float
+    narrows_prior : bool
+        Whether the prior is as much narrower as the posterior; else it keeps its width. Of
+        clicks that are fitted as log-odds it is narrower always.
     """
 
     def __init__(
@@ -81,12 +84,14 @@ class Natural:
         adapts: bool,
         first_ridge: float = FIRST_RIDGE,
         least_heard: float = 0.0,
+        narrows_prior: bool = False,
     ) -> None:
         self.n_columns = n_columns = int((kinds < 2).sum())
         self.adapts = adapts
         self.exploration = exploration
         self._first_ridge = first_ridge
         self._least_heard = least_heard
+        self._narrows_prior = narrows_prior
         self._pairs = np.triu_indices(n_columns - 1)
         self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
         self.two_values = TwoValues()
@@ -101,6 +106,7 @@ class Natural:
         self._following = Following()
         self._regrouped = False
         self._n_refreshed = 0
+        self._sharpen_next = False
         self._next_tuning = 64.0
         self._unit = np.zeros((0, 2))
         self._centre = np.zeros(0)
@@ -122,7 +128,7 @@ class Natural:
     @property
     def width(self) -> float:
         """Standard deviations are multiplied by this to explore."""
-        return self.exploration * (WIDTH_OF_CLICKS if self._clicks else 1.0)
+        return self.exploration * (WIDTH_WITH_FEATURES if self.n_columns > 1 else 1.0)
 
     @property
     def _clicks(self) -> bool:
@@ -143,7 +149,7 @@ class Natural:
         self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None
     ) -> Floats:
         """Return the posterior-sampling probabilities."""
-        mean, std = self._read(z, clusters, own)
+        mean, std = self._read_to_show(z, clusters, own)
         return probability_of_best(mean, self.width * std, available)
 
     def values(self, z: Floats, clusters: Ints, available: Bools, own: OwnAnswers | None) -> Floats:
@@ -164,6 +170,22 @@ class Natural:
             return self._followed.read(self._columns(z), clusters)
         mean, std = self._read_advantages(z, clusters)
         adapt(mean, std, own, clusters, self._unit, deviation, self._noise_of_advantages())
+        return mean, std
+
+    def _read_to_show(
+        self, z: Floats, clusters: Ints, own: OwnAnswers | None
+    ) -> tuple[Floats, Floats]:
+        """Return the same by the fit that items are shown by."""
+        if self._clicks or self._narrows_prior:
+            return self._read(z, clusters, own)
+        if self._sharpen_next:
+            level, unit = self._unit.T.copy()
+            self._followed.sharpen(level, unit, self.priors, self.width)
+            self._sharpen_next = False
+        mean, std = self._followed.read_sharp(self._columns(z), clusters, self.width)
+        if own is not None:
+            deviation, noise = self._following.trusted, self._noise_of_advantages()
+            adapt(mean, std, own, clusters, self._unit, deviation, noise)
         return mean, std
 
     def _read_advantages(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
@@ -195,6 +217,7 @@ class Natural:
         """Make room for new clusters; sums of regrouped users are gathered by `learn`."""
         n_clusters = mixing.shape[0]
         self._regrouped = isinstance(audience, LearnedClusters)
+        self._sharpen_next = False  # there is nothing to sharpen until the next refresh
         for book in self._books:
             book.follow(n_clusters, keep=not self._regrouped)
         self.two_values.grow(0 if self._regrouped else n_clusters)
@@ -340,6 +363,7 @@ class Natural:
             priors = priors._replace(own=priors.own.copy())
             priors.own[:, :2] = RIDGE_OF_CLICKS
         self._n_refreshed += 1
+        self._sharpen_next = True
         books = [self._followed]
         if self._n_refreshed % REST == 0 or self._fading.overdue:
             books.append(self._fading)  # moves slowly, and all of it

@@ -89,10 +89,11 @@ class PGRPORecommender(BaseRecommender):
         downwards (right where people read from the top). Solver "natural" learns items one
         by one.
     exploration : float, default=0.5
-        Solver "natural": factor on the posterior's standard deviation; 0.5 draws as if
-        four times as much had been heard. Halved where features are given and each group's
-        rewards take two values only, which are fitted by log-odds (`pgrpo_rec.clicks`), and
-        halved with ``item_features``.
+        Solver "natural": width of the posterior that items are drawn from; with 0.5 each
+        answer counts as four would. Halved where features are given. What is not known yet
+        is explored as widely as ever (`pgrpo_rec.estimators.book`), but where rewards are
+        fitted by log-odds (`pgrpo_rec.clicks`) and with ``item_features``: there this is a
+        factor on all standard deviations.
     user_adaptation : bool, default=True
         Solver "natural" with ``users``: add to the group's fit what each person answered,
         shrunk by the person's own count, once that clearly predicts better
