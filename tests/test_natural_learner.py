@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from pgrpo_rec import PGRPORecommender
 from pgrpo_rec.adaptation import trusted_factor
 from pgrpo_rec.estimators.natural_learner import REST, kinds_of_columns
+from pgrpo_rec.natural import NOISE_PRIOR
+from pgrpo_rec.posterior import probability_of_best
 
 
 def taught(rounds, answer, seed=0, n=64, n_items=3, n_features=2):
@@ -27,6 +29,17 @@ def taught(rounds, answer, seed=0, n=64, n_items=3, n_features=2):
     return recommender
 
 
+def taught_by(answer, n_features, exploration, n=40):
+    """Return X, y and shown of one batch, in which item 3 never was, and who has learned it."""
+    rng = np.random.default_rng(1)
+    X, shown = rng.normal(size=(n, n_features)), rng.integers(3, size=n)
+    y, who = answer(rng, 0, X, shown), np.zeros(n, dtype=int)
+    recommender = PGRPORecommender(4, exploration=exploration, random_state=0)
+    told = {"actions": shown, "propensities": np.full(n, 0.25), "clusters": who}
+    recommender.partial_fit(X if n_features else None, y, **told)
+    return X, y, shown, recommender
+
+
 def clicks(rng, number, X, shown):
     return (rng.uniform(size=len(X)) < expit(X[:, 0] * (shown - 1.0) - 1.0)).astype(float)
 
@@ -43,6 +56,43 @@ def test_two_values_are_fitted_by_log_odds_and_a_third_ends_that():
     assert learner._followed is learner._as_they_are
     assert learner.sums.heard.sum() == 30 * 64 + 1  # nothing of before is lost
     assert_array_equal(recommender.predict(X, **told), [2, 0])
+
+
+@pytest.mark.parametrize("exploration", [0.25, 1.0])
+@pytest.mark.parametrize("n_features", [0, 2])
+def test_what_is_shown_is_drawn_from_answers_that_count_more_and_the_whole_prior(
+    exploration, n_features
+):
+    """Ordinary ridge regressions, each answer repeated 1 / w^2 times; one cluster, no sharing."""
+
+    def answer(rng, number, X, shown):
+        return 4.0 + shown + X.sum(axis=1) + rng.normal(size=len(X))
+
+    width = exploration * (0.5 if n_features else 1.0)
+    X, y, shown, recommender = taught_by(answer, n_features, exploration)
+    learner, z = recommender._learner, np.column_stack([np.ones(len(X)), X])
+    ridge = np.array([learner.priors.own[0, 0], *[learner.priors.own[0, 1]] * n_features])
+    advantages = (y - y.mean()) / y.std(ddof=recommender.history_.ddof)
+    mean, std = np.empty((3, 4)), np.empty((3, 4))
+    for k in range(4):
+        rows, said = z[shown == k], advantages[shown == k]
+        precision = rows.T @ rows / width**2 + np.diag(ridge)
+        beta = np.linalg.solve(precision, rows.T @ said / width**2)
+        left = ((said - rows @ beta) ** 2).sum() + NOISE_PRIOR * learner.priors.noise[0]
+        noise = left / (len(said) + NOISE_PRIOR)
+        mean[:, k] = z[:3] @ beta
+        std[:, k] = np.sqrt(
+            noise * np.einsum("nd,nd->n", z[:3], np.linalg.solve(precision, z[:3].T).T)
+        )
+    right = probability_of_best(mean, std, np.ones((3, 4), dtype=bool))
+    got = recommender.predict_proba(X[:3] if n_features else None, clusters=np.zeros(3, dtype=int))
+    assert_allclose(got, right, atol=1e-6)
+    values = learner.values(z[:3], np.zeros(3, dtype=np.int64), None, None)
+    precision = z[shown == 0].T @ z[shown == 0] + np.diag(
+        ridge
+    )  # what is believed is not sharpened
+    beta = np.linalg.solve(precision, z[shown == 0].T @ advantages[shown == 0])
+    assert_allclose(values[:, 0], z[:3] @ beta, atol=1e-9)
 
 
 @pytest.mark.parametrize("curved", [True, False])
