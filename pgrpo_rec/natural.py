@@ -26,8 +26,8 @@ differ little in standard deviations, is explored less wildly, and clusters that
 in common share nothing. An item of which nothing is known is expected at advantage 0, the
 level of what is shown now; most items are worse, so this is optimism, and it explores.
 
-The policy goes to the posterior-sampling probabilities (`pgrpo_rec.posterior`) of this fit, sharpened
-(`pgrpo_rec.estimators.book`).
+The policy goes to the posterior-sampling probabilities (`pgrpo_rec.posterior`) of this fit,
+sharpened (`pgrpo_rec.estimators.book`).
 
 Shapes: P clusters, K items, D = d + 1 features with the constant first, n visits.
 """
