@@ -173,7 +173,7 @@ class Book:
             w, above 0.
         """
         kinds = priors.kinds[: self.fit.beta.shape[2]]
-        wide = widened(priors._replace(kinds=kinds), max(width, NARROWEST) ** 2)
+        wide = widened(priors._replace(kinds=kinds), _ridges_left(width))
         refresh(self._sharp, self.used, self._sharp_stale, level, unit, wide)
         self._sharp_stale[:] = False
 
@@ -183,12 +183,17 @@ class Book:
 
     def read_sharp(self, z: Floats, clusters: Ints, width: float) -> tuple[Floats, Floats]:
         """Return the same by the sharpened fit, whose standard deviations are w of these."""
-        first_ridge = self.first_ridge * max(width, NARROWEST) ** 2
+        first_ridge = self.first_ridge * _ridges_left(width)
         return _read(_with_strangers(self._sharp, clusters, first_ridge), z, clusters)
 
     def fit_of(self, clusters: Ints) -> Fit:
         """Return the fit, with one more cluster if one of these has never been met."""
         return _with_strangers(self.fit, clusters, self.first_ridge)
+
+
+def _ridges_left(width: float) -> float:
+    """Return the factor on ridges that leaves the prior as wide as it is, read at a width."""
+    return max(width, NARROWEST) ** 2
 
 
 def _read(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
