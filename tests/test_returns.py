@@ -214,3 +214,16 @@ class EndCounter(gym.vector.VectorWrapper):
         result = super().step(actions)
         self.counts.append(int((result[2] | result[3]).sum()))
         return result
+
+
+def test_of_returns_the_prior_narrows_with_the_posterior():
+    """What is not known is tried more timidly: returns move with the policy."""
+    rng = np.random.default_rng(0)
+    shown, sessions = rng.integers(2, size=60), np.arange(60)
+    told = {"actions": shown, "propensities": np.full(60, 0.5), "clusters": np.zeros(60, dtype=int)}
+    chances = []
+    for gamma in (None, 1.0):  # a visit a session: its return is its reward
+        recommender = PGRPORecommender(3, gamma=gamma, random_state=0)
+        recommender.fit(None, 1.0 + shown + rng.normal(size=60), sessions=sessions, **told)
+        chances.append(recommender.predict_proba(None, clusters=[0])[0, 2])
+    assert chances[1] < 0.8 * chances[0]

@@ -42,7 +42,7 @@ MOST_SUMS = 1_000_000  # numbers a cluster that products of features may take
 SHORT_MEMORY = 10.0  # answers a coefficient that the book which forgets remembers ...
 LEAST_MEMORY = 1_000.0  # ... and at least
 RIDGE_OF_CLICKS = 1.0  # log-odds of items differ by about 1
-WIDTH_WITH_FEATURES = 0.5
+WIDTH_OF_CLICKS = 0.5  # of exploration, where the prior narrows
 FIRST_PORTION = 64  # clicks that are gathered before the first fit
 REST = 16  # refreshes from one of the book that forgets to its next
 SURPRISE = 12.0  # nats by which the book that forgets must have predicted better
@@ -58,7 +58,7 @@ class Natural:
     kinds : ndarray of int64
         Of the columns, and of the products of columns that may join; see `kinds_of_columns`.
     exploration : float
-        Width of the posterior that items are shown by, with features half of it.
+        Width of the posterior that items are shown by.
     memory : int
         With learned clusters: how many of the last answers are kept, so that the fit can be
         made anew when users change clusters. Without features nothing is kept: the
@@ -128,7 +128,8 @@ class Natural:
     @property
     def width(self) -> float:
         """Standard deviations are multiplied by this to explore."""
-        return self.exploration * (WIDTH_WITH_FEATURES if self.n_columns > 1 else 1.0)
+        halved = self._clicks and self._narrows_prior
+        return self.exploration * (WIDTH_OF_CLICKS if halved else 1.0)
 
     @property
     def _clicks(self) -> bool:

@@ -38,6 +38,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+WIDTH_WITH_FEATURES = 0.5  # of exploration
 REFIT_FACTOR = 1.5  # growth of the feedback from one search for groups to the next
 
 
@@ -90,10 +91,10 @@ class PGRPORecommender(BaseRecommender):
         by one.
     exploration : float, default=0.5
         Solver "natural": width of the posterior that items are drawn from; with 0.5 each
-        answer counts as four would. Halved where features are given. What is not known yet
-        is explored as widely as ever (`pgrpo_rec.estimators.book`), but where rewards are
-        fitted by log-odds (`pgrpo_rec.clicks`) and with ``item_features``: there this is a
-        factor on all standard deviations.
+        answer counts as four would. Halved where features are given, unless ``gamma`` is.
+        What is not known yet is explored as widely as ever (`pgrpo_rec.estimators.book`), but
+        where rewards are fitted by log-odds (`pgrpo_rec.clicks`), with ``item_features`` and
+        with ``gamma``: there this is a factor on all standard deviations.
     user_adaptation : bool, default=True
         Solver "natural" with ``users``: add to the group's fit what each person answered,
         shrunk by the person's own count, once that clearly predicts better
@@ -325,16 +326,19 @@ class PGRPORecommender(BaseRecommender):
             return Bilinear(
                 self._item_features,
                 n_columns,
-                exploration=self.exploration,
+                exploration=WIDTH_WITH_FEATURES * self.exploration,
                 memory=self.memory,
             )
         if self.solver == "natural":
+            alone = self.gamma is None  # returns move with the policy: what was heard ages
+            narrower = WIDTH_WITH_FEATURES if alone and n_columns > 1 else 1.0
             return Natural(
                 n_items,
                 kinds_of_columns(n_items, n_columns),
-                exploration=self.exploration,
+                exploration=narrower * self.exploration,
                 memory=self.memory,
                 adapts=self.user_adaptation,
+                narrows_prior=not alone,
             )
         high = self.clip_range if self.clip_range_high is None else self.clip_range_high
         return FirstOrder(
