@@ -88,10 +88,8 @@ def test_what_is_shown_is_drawn_from_answers_that_count_more_and_the_whole_prior
     got = recommender.predict_proba(X[:3] if n_features else None, clusters=np.zeros(3, dtype=int))
     assert_allclose(got, right, atol=1e-6)
     values = learner.values(z[:3], np.zeros(3, dtype=np.int64), None, None)
-    precision = z[shown == 0].T @ z[shown == 0] + np.diag(
-        ridge
-    )  # what is believed is not sharpened
-    beta = np.linalg.solve(precision, z[shown == 0].T @ advantages[shown == 0])
+    rows, said = z[shown == 0], advantages[shown == 0]  # what is believed is not sharpened
+    beta = np.linalg.solve(rows.T @ rows + np.diag(ridge), rows.T @ said)
     assert_allclose(values[:, 0], z[:3] @ beta, atol=1e-9)
 
 

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+WIDTH = 0.5  # of exploration: values of many items are drawn one by one, though they share
+# coefficients, and the largest of so many draws lies far out
 FIRST_RIDGE = 1.0  # with fewer answers than coefficients the evidence asks for far more
 
 
@@ -52,13 +54,12 @@ class Bilinear:
         self._one = Natural(
             1,
             kinds,
-            exploration=exploration,
+            exploration=WIDTH * exploration,
             memory=memory,
             adapts=False,
             first_ridge=FIRST_RIDGE,
             least_heard=kinds.size,
-            narrows_prior=True,  # values of many items are drawn one by one, though they share
-            # coefficients, and the largest of so many draws lies far out
+            narrows_prior=True,
         )
 
     def probabilities(

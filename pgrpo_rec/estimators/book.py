@@ -65,8 +65,9 @@ class Book:
         self.fit: Fit = empty_fit(0, n_items, n_columns)
         self.stale = np.zeros((0, n_items), dtype=np.bool_)
         self.overdue = False
-        self._sharp: Fit = self.fit
+        self._sharp: Fit | None = None  # made when it is first read
         self._sharp_stale = self.stale.copy()
+        self._refreshed_by: tuple[Floats, Floats, Priors] | None = None  # not sharpened since
 
     def follow(self, n_clusters: int, *, keep: bool) -> None:
         """Make room for clusters; keep the sums of those that there were, or forget them."""
@@ -83,8 +84,8 @@ class Book:
         n_clusters, n_items = self.sums.heard.shape
         self.fit = empty_fit(n_clusters, n_items, n_used)
         self.stale = np.empty((n_clusters, n_items), dtype=np.bool_)
-        self._sharp = empty_fit(n_clusters, n_items, n_used)
-        self._sharp_stale = self.stale.copy()
+        self._sharp = self._refreshed_by = None
+        self._sharp_stale = np.ones((n_clusters, n_items), dtype=np.bool_)
         self.expire(np.arange(n_clusters))
 
     def expire(self, clusters: Ints) -> None:
@@ -156,44 +157,41 @@ class Book:
 
     def refresh(self, level: Floats, unit: Floats, priors: Priors) -> None:
         """Bring the fit up to date."""
-        kinds = priors.kinds[: self.fit.beta.shape[2]]
-        refresh(self.fit, self.used, self.stale, level, unit, priors._replace(kinds=kinds))
+        priors = priors._replace(kinds=priors.kinds[: self.fit.beta.shape[2]])
+        refresh(self.fit, self.used, self.stale, level, unit, priors)
+        self._refreshed_by = level, unit, priors
         self._sharp_stale |= self.stale
         self.stale[:] = False
         self.overdue = False
-
-    def sharpen(self, level: Floats, unit: Floats, priors: Priors, width: float) -> None:
-        """Bring the sharpened fit up to date; that of what is believed must be.
-
-        Parameters
-        ----------
-        level, unit, priors
-            As of `refresh`.
-        width : float
-            w, above 0.
-        """
-        kinds = priors.kinds[: self.fit.beta.shape[2]]
-        wide = widened(priors._replace(kinds=kinds), _ridges_left(width))
-        refresh(self._sharp, self.used, self._sharp_stale, level, unit, wide)
-        self._sharp_stale[:] = False
 
     def read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every item's value, shapes (n, K)."""
         return _read(self.fit_of(clusters), z, clusters)
 
     def read_sharp(self, z: Floats, clusters: Ints, width: float) -> tuple[Floats, Floats]:
-        """Return the same by the sharpened fit, whose standard deviations are w of these."""
-        first_ridge = self.first_ridge * _ridges_left(width)
-        return _read(_with_strangers(self._sharp, clusters, first_ridge), z, clusters)
+        """Return the same by the sharpened fit, whose standard deviations are w of these.
+
+        A book is read at one width only, above 0.
+        """
+        factor = max(width, NARROWEST) ** 2
+        fit = _with_strangers(self._sharpened(factor), clusters, self.first_ridge * factor)
+        return _read(fit, z, clusters)
+
+    def _sharpened(self, factor: float) -> Fit:
+        """Return the fit with ridges times a factor; it is brought up to date when it is read."""
+        if self._refreshed_by is None:
+            return self._sharp or self.fit
+        level, unit, priors = self._refreshed_by
+        if self._sharp is None:
+            self._sharp = empty_fit(*self.fit.beta.shape)
+        refresh(self._sharp, self.used, self._sharp_stale, level, unit, widened(priors, factor))
+        self._sharp_stale[:] = False
+        self._refreshed_by = None
+        return self._sharp
 
     def fit_of(self, clusters: Ints) -> Fit:
         """Return the fit, with one more cluster if one of these has never been met."""
         return _with_strangers(self.fit, clusters, self.first_ridge)
-
-
-def _ridges_left(width: float) -> float:
-    """Return the factor on ridges that leaves the prior as wide as it is, read at a width."""
-    return max(width, NARROWEST) ** 2
 
 
 def _read(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:

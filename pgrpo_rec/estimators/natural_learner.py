@@ -42,7 +42,7 @@ MOST_SUMS = 1_000_000  # numbers a cluster that products of features may take
 SHORT_MEMORY = 10.0  # answers a coefficient that the book which forgets remembers ...
 LEAST_MEMORY = 1_000.0  # ... and at least
 RIDGE_OF_CLICKS = 1.0  # log-odds of items differ by about 1
-WIDTH_OF_CLICKS = 0.5  # of exploration, where the prior narrows
+WIDTH_WITH_FEATURES = 0.5  # of exploration
 FIRST_PORTION = 64  # clicks that are gathered before the first fit
 REST = 16  # refreshes from one of the book that forgets to its next
 SURPRISE = 12.0  # nats by which the book that forgets must have predicted better
@@ -58,7 +58,8 @@ class Natural:
     kinds : ndarray of int64
         Of the columns, and of the products of columns that may join; see `kinds_of_columns`.
     exploration : float
-        Width of the posterior that items are shown by.
+        Width of the posterior that items are shown by; with features it is half of it, but of
+        real rewards not where ``narrows_prior``.
     memory : int
         With learned clusters: how many of the last answers are kept, so that the fit can be
         made anew when users change clusters. Without features nothing is kept: the
@@ -106,7 +107,6 @@ class Natural:
         self._following = Following()
         self._regrouped = False
         self._n_refreshed = 0
-        self._sharpen_next = False
         self._next_tuning = 64.0
         self._unit = np.zeros((0, 2))
         self._centre = np.zeros(0)
@@ -128,8 +128,8 @@ class Natural:
     @property
     def width(self) -> float:
         """Standard deviations are multiplied by this to explore."""
-        halved = self._clicks and self._narrows_prior
-        return self.exploration * (WIDTH_OF_CLICKS if halved else 1.0)
+        halved = self._clicks or (self.n_columns > 1 and not self._narrows_prior)
+        return self.exploration * (WIDTH_WITH_FEATURES if halved else 1.0)
 
     @property
     def _clicks(self) -> bool:
@@ -166,12 +166,9 @@ class Natural:
 
     def _read(self, z: Floats, clusters: Ints, own: OwnAnswers | None) -> tuple[Floats, Floats]:
         """Return mean and width of every item's value: of log-odds while nobody is followed."""
-        deviation = self._following.trusted
-        if own is None or not deviation.any():
+        if own is None or not self._following.trusted.any():
             return self._followed.read(self._columns(z), clusters)
-        mean, std = self._read_advantages(z, clusters)
-        adapt(mean, std, own, clusters, self._unit, deviation, self._noise_of_advantages())
-        return mean, std
+        return self._adapted(*self._read_advantages(z, clusters), clusters, own)
 
     def _read_to_show(
         self, z: Floats, clusters: Ints, own: OwnAnswers | None
@@ -179,14 +176,15 @@ class Natural:
         """Return the same by the fit that items are shown by."""
         if self._clicks or self._narrows_prior:
             return self._read(z, clusters, own)
-        if self._sharpen_next:
-            level, unit = self._unit.T.copy()
-            self._followed.sharpen(level, unit, self.priors, self.width)
-            self._sharpen_next = False
         mean, std = self._followed.read_sharp(self._columns(z), clusters, self.width)
-        if own is not None:
-            deviation, noise = self._following.trusted, self._noise_of_advantages()
-            adapt(mean, std, own, clusters, self._unit, deviation, noise)
+        return (mean, std) if own is None else self._adapted(mean, std, clusters, own)
+
+    def _adapted(
+        self, mean: Floats, std: Floats, clusters: Ints, own: OwnAnswers
+    ) -> tuple[Floats, Floats]:
+        """Return the values of the persons who are here, on the scale of advantages."""
+        noise = self._noise_of_advantages()
+        adapt(mean, std, own, clusters, self._unit, self._following.trusted, noise)
         return mean, std
 
     def _read_advantages(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
@@ -218,7 +216,6 @@ class Natural:
         """Make room for new clusters; sums of regrouped users are gathered by `learn`."""
         n_clusters = mixing.shape[0]
         self._regrouped = isinstance(audience, LearnedClusters)
-        self._sharpen_next = False  # there is nothing to sharpen until the next refresh
         for book in self._books:
             book.follow(n_clusters, keep=not self._regrouped)
         self.two_values.grow(0 if self._regrouped else n_clusters)
@@ -364,7 +361,6 @@ class Natural:
             priors = priors._replace(own=priors.own.copy())
             priors.own[:, :2] = RIDGE_OF_CLICKS
         self._n_refreshed += 1
-        self._sharpen_next = True
         books = [self._followed]
         if self._n_refreshed % REST == 0 or self._fading.overdue:
             books.append(self._fading)  # moves slowly, and all of it

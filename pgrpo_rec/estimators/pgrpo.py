@@ -38,7 +38,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-WIDTH_WITH_FEATURES = 0.5  # of exploration
 REFIT_FACTOR = 1.5  # growth of the feedback from one search for groups to the next
 
 
@@ -326,19 +325,17 @@ class PGRPORecommender(BaseRecommender):
             return Bilinear(
                 self._item_features,
                 n_columns,
-                exploration=WIDTH_WITH_FEATURES * self.exploration,
+                exploration=self.exploration,
                 memory=self.memory,
             )
         if self.solver == "natural":
-            alone = self.gamma is None  # returns move with the policy: what was heard ages
-            narrower = WIDTH_WITH_FEATURES if alone and n_columns > 1 else 1.0
             return Natural(
                 n_items,
                 kinds_of_columns(n_items, n_columns),
-                exploration=narrower * self.exploration,
+                exploration=self.exploration,
                 memory=self.memory,
                 adapts=self.user_adaptation,
-                narrows_prior=not alone,
+                narrows_prior=self.gamma is not None,  # returns move with the policy
             )
         high = self.clip_range if self.clip_range_high is None else self.clip_range_high
         return FirstOrder(
