@@ -29,8 +29,8 @@ NEVER_MET = 10**6
 class PlacedByShares(PGRPORecommender):
     """P-GRPO that is not told features when it places people."""
 
-    def _new_audience(self, kind):
-        audience = super()._new_audience(kind)
+    def _meet(self, visits):
+        audience = super()._meet(visits)
         audience._about = lambda _visits: None
         return audience
 

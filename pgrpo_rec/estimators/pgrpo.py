@@ -10,35 +10,26 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from pgrpo_rec._random import Seed, generator
+from pgrpo_rec._random import Seed
 from pgrpo_rec.adaptation import OwnAnswers
 from pgrpo_rec.constraints import cap_shares
 from pgrpo_rec.estimators.audience import Audience, Everyone, KnownClusters, LearnedClusters
 from pgrpo_rec.estimators.base import BaseRecommender
-from pgrpo_rec.estimators.bilinear_learner import Bilinear
-from pgrpo_rec.estimators.clustering import PreferenceClustering
-from pgrpo_rec.estimators.comparison import Comparison
 from pgrpo_rec.estimators.door import warn_once
 from pgrpo_rec.estimators.first_order import FirstOrder
-from pgrpo_rec.estimators.learners import Answers, Learner
+from pgrpo_rec.estimators.learners import Answers
 from pgrpo_rec.estimators.learning_curve import LearningCurve
-from pgrpo_rec.estimators.natural_learner import Natural, kinds_of_columns
 from pgrpo_rec.estimators.parameters import check_item_features, check_products
 from pgrpo_rec.estimators.serving import Visitors, serve
+from pgrpo_rec.estimators.set_up import new_audience, new_comparison, new_learner, new_weighing
 from pgrpo_rec.estimators.settings import check_cap, check_settings
-from pgrpo_rec.estimators.weighing import Satisfaction, Weighing
-from pgrpo_rec.fairness import EachVisit, Objective, as_objective
+from pgrpo_rec.fairness import EachVisit, Objective
 from pgrpo_rec.histories import Order, RewardHistory
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.objectives import Penalties
 from pgrpo_rec.returns import credited
-from pgrpo_rec.solvers import SOLVERS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-REFIT_FACTOR = 1.5  # growth of the feedback from one search for groups to the next
 
 
 class PGRPORecommender(BaseRecommender):
@@ -298,59 +289,13 @@ class PGRPORecommender(BaseRecommender):
         n_columns = 1 if self.policy == "tabular" else 1 + n_features
         self.__dict__.pop("clustering_", None)  # of an earlier fit
         self._item_features = check_item_features(self.item_features, self.actions_.size)
-        self._learner = self._new_learner(self.actions_.size, n_columns)
-        self._weighing = self._new_weighing(self.actions_.size, n_columns)
+        n_items = self.actions_.size
+        self._learner = new_learner(self, n_items, n_columns, self._item_features)
+        self._weighing = new_weighing(self, n_items, n_columns)
+        self._comparison = new_comparison(self)
         self._categories = check_cap(self, self.actions_)
         self._audience: Audience | None = None
         self._curve = LearningCurve(self.group_size)
-        self._comparison = Comparison(
-            self.advantage,
-            self.group_size,
-            self.history_order,
-            self.history_decay,
-            self.advantage_clip,
-            self.history_shrinkage,
-        )
-
-    def _new_weighing(self, n_items: int, n_columns: int) -> Weighing:
-        objective = as_objective(self.objective)
-        if not objective.watches:
-            return Weighing(objective, None)
-        kinds = kinds_of_columns(n_items, n_columns)
-        model = Natural(n_items, kinds, exploration=1.0, memory=self.memory, adapts=False)
-        return Weighing(objective, Satisfaction(model))
-
-    def _new_learner(self, n_items: int, n_columns: int) -> Learner:
-        if self._item_features is not None:
-            return Bilinear(
-                self._item_features,
-                n_columns,
-                exploration=self.exploration,
-                memory=self.memory,
-            )
-        if self.solver == "natural":
-            return Natural(
-                n_items,
-                kinds_of_columns(n_items, n_columns),
-                exploration=self.exploration,
-                memory=self.memory,
-                adapts=self.user_adaptation,
-                narrows_prior=self.gamma is not None,  # returns move with the policy
-            )
-        high = self.clip_range if self.clip_range_high is None else self.clip_range_high
-        return FirstOrder(
-            n_items,
-            n_columns,
-            solver=SOLVERS[self.solver](self.learning_rate),
-            penalties=Penalties(
-                self.clip_range, high, self.kl_coef, self.entropy_coef, self.kl == "k3"
-            ),
-            n_epochs=self.n_epochs,
-            shrinkage=self.learning_rate * self.cluster_shrinkage,
-            max_norm=self.max_grad_norm,
-            cluster_part=self.cluster_part,
-            reference_decay=self.reference_decay,
-        )
 
     def _meet(self, visits: Visits) -> Audience:
         """Fix at the first call how groups are told; later calls must tell them alike."""
@@ -364,7 +309,9 @@ class PGRPORecommender(BaseRecommender):
                 raise ValueError(
                     f"objective={self.objective!r} weighs groups: give clusters= or users="
                 )
-            self._audience = self._new_audience(kind)
+            self._audience = new_audience(self, kind, self.actions_.size, self._item_features)
+            if isinstance(self._audience, LearnedClusters):
+                self.clustering_ = self._audience.clustering
             strangers = np.zeros((self._audience.n_clusters, 0))
             self._learner.follow(strangers, self._audience)
             self._weighing.follow(strangers, self._audience)
@@ -375,27 +322,6 @@ class PGRPORecommender(BaseRecommender):
                 f"now by {told[kind]}: they must be told the same way at every call"
             )
         return self._audience
-
-    def _new_audience(self, kind: type) -> Audience:
-        if kind is LearnedClusters:
-            self.clustering_ = PreferenceClustering(
-                self.n_clusters,
-                items=self.actions_.size if self._item_features is None else 1,
-                refit_factor=REFIT_FACTOR,
-                memory=self.memory,
-                max_users=self.max_users,
-                random_state=generator(self.random_state, 1),
-            )
-            history = RewardHistory(1, decay=self.history_decay)
-            return LearnedClusters(
-                self.clustering_,
-                history,
-                by_features=self.policy == "linear",
-                items=self._item_features,
-            )
-        if kind is KnownClusters:
-            return KnownClusters(RewardHistory(0, decay=self.history_decay))
-        return Everyone(RewardHistory(1, decay=self.history_decay))
 
     @property
     def history_(self) -> RewardHistory:
