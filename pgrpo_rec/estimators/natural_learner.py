@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec.adaptation import OwnAnswers, adapt
-from pgrpo_rec.clicks import TwoValues, expected_rates
 from pgrpo_rec.clustering.memory import AnswerMemory, Kept
+from pgrpo_rec.estimators.answer_scale import AnswerScale
 from pgrpo_rec.estimators.audience import Audience, LearnedClusters
 from pgrpo_rec.estimators.book import Book
 from pgrpo_rec.estimators.following import Following
@@ -31,7 +31,7 @@ from pgrpo_rec.evidence import (
     choose_priors,
     measure_noise,
 )
-from pgrpo_rec.natural import FIRST_RIDGE, NOISE_PRIOR, Fit, Priors, Sums
+from pgrpo_rec.natural import FIRST_RIDGE, Fit, Priors, Sums
 from pgrpo_rec.posterior import probability_of_best
 
 Floats = NDArray[np.float64]
@@ -95,7 +95,7 @@ class Natural:
         self._narrows_prior = narrows_prior
         self._pairs = np.triu_indices(n_columns - 1)
         self.priors = Priors(np.full(3, NO_COMMON_PART), np.zeros((0, 3)), np.zeros(0), kinds)
-        self.two_values = TwoValues()
+        self._scale = AnswerScale(with_features=n_columns > 1)
         self._as_they_are = Book(n_items, kinds.size, first_ridge)
         self._as_clicks = Book(n_items, kinds.size, first_ridge)
         self._fading = Book(n_items, kinds.size, first_ridge)
@@ -108,8 +108,6 @@ class Natural:
         self._regrouped = False
         self._n_refreshed = 0
         self._next_tuning = 64.0
-        self._unit = np.zeros((0, 2))
-        self._centre = np.zeros(0)
 
     @property
     def sums(self) -> Sums:
@@ -128,17 +126,12 @@ class Natural:
     @property
     def width(self) -> float:
         """Standard deviations are multiplied by this to explore."""
-        halved = self._clicks or (self.n_columns > 1 and not self._narrows_prior)
+        halved = self._scale.clicks or (self.n_columns > 1 and not self._narrows_prior)
         return self.exploration * (WIDTH_WITH_FEATURES if halved else 1.0)
 
     @property
-    def _clicks(self) -> bool:
-        """Whether rewards are fitted as clicks."""
-        return self.two_values.hold and self.n_columns > 1
-
-    @property
     def _followed(self) -> Book:
-        return self._as_clicks if self._clicks else self._as_they_are
+        return self._as_clicks if self._scale.clicks else self._as_they_are
 
     @property
     def _books(self) -> tuple[Book, Book, Book]:
@@ -160,7 +153,7 @@ class Natural:
     def outlook(self, z: Floats, clusters: Ints) -> Outlook:
         """Return what clusters would answer."""
         values, _ = self._read_advantages(z, clusters)
-        level, unit = self._unit[clusters].T[:, :, None]
+        level, unit = self._scale.unit[clusters].T[:, :, None]
         noise = unit**2 * self._noise_of_advantages()[clusters]
         return Outlook(values, level + unit * values, noise)
 
@@ -174,7 +167,7 @@ class Natural:
         self, z: Floats, clusters: Ints, own: OwnAnswers | None
     ) -> tuple[Floats, Floats]:
         """Return the same by the fit that items are shown by."""
-        if self._clicks or self._narrows_prior:
+        if self._scale.clicks or self._narrows_prior:
             return self._read(z, clusters, own)
         mean, std = self._followed.read_sharp(self._columns(z), clusters, self.width)
         return (mean, std) if own is None else self._adapted(mean, std, clusters, own)
@@ -184,31 +177,16 @@ class Natural:
     ) -> tuple[Floats, Floats]:
         """Return the values of the persons who are here, on the scale of advantages."""
         noise = self._noise_of_advantages()
-        adapt(mean, std, own, clusters, self._unit, self._following.trusted, noise)
+        adapt(mean, std, own, clusters, self._scale.unit, self._following.trusted, noise)
         return mean, std
 
     def _read_advantages(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of values on the scale of advantages."""
-        mean, std = self._followed.read(self._columns(z), clusters)
-        if not self._clicks:
-            return mean, std
-        places = np.minimum(clusters, self._unit.shape[0] - 1)
-        span = np.nan_to_num(self.two_values.high - self.two_values.low)[places]
-        low = np.nan_to_num(self.two_values.low)[places]
-        level, unit = self._unit[places].T
-        rates = expected_rates(self._centre[places][:, None] + mean, std)
-        slope = rates * (1.0 - rates) * (span / unit)[:, None]
-        return ((low - level) / unit)[:, None] + rates * (span / unit)[:, None], slope * std + 1e-9
+        return self._scale.to_advantages(*self._followed.read(self._columns(z), clusters), clusters)
 
     def _noise_of_advantages(self) -> Floats:
         """Return the variance of a standardised reward around its item's value, (P, K)."""
-        if not self._clicks:
-            return self.fit.noise
-        sums, unit = self.sums, self._unit[:, 1:]
-        n = np.maximum(sums.heard, 1.0)
-        around = np.maximum(sums.square - sums.moment[:, :, 0] ** 2 / n, 0.0) / unit**2
-        noise: Floats = (around + NOISE_PRIOR) / (sums.heard + NOISE_PRIOR)
-        return noise
+        return self._scale.noise_of_clicks(self.sums) if self._scale.clicks else self.fit.noise
 
     # --- learning ------------------------------------------------------------------------
 
@@ -218,8 +196,8 @@ class Natural:
         self._regrouped = isinstance(audience, LearnedClusters)
         for book in self._books:
             book.follow(n_clusters, keep=not self._regrouped)
-        self.two_values.grow(0 if self._regrouped else n_clusters)
-        self.two_values.grow(n_clusters)
+        self._scale.two_values.grow(0 if self._regrouped else n_clusters)
+        self._scale.two_values.grow(n_clusters)
         weight = mixing / np.maximum(mixing.sum(axis=1, keepdims=True), 1e-300)
         strange = mixing.sum(axis=1) == 0.0
         own = weight @ self.priors.own + np.where(strange[:, None], self._first_ridge, 0.0)
@@ -241,7 +219,7 @@ class Natural:
             if learned is not None and self.adapts:
                 values = self._read_advantages(a.z, a.clusters)
                 noise = self._noise_of_advantages()
-                self._following.judge(a, learned, *values, self._unit, noise)
+                self._following.judge(a, learned, *values, self._scale.unit, noise)
             self._notice(answers)
             self._take_in(a.clusters, a.z, a.actions, a.rewards, audience)
         self._refresh(audience)
@@ -255,20 +233,20 @@ class Natural:
         self, clusters: Ints, z: Floats, actions: Ints, rewards: Floats, audience: Audience
     ) -> None:
         """Fold answers into every book."""
-        z, held = self._columns(z), self._clicks
-        turned = self.two_values.watch(rewards, clusters)
+        z, held = self._columns(z), self._scale.clicks
+        turned = self._scale.two_values.watch(rewards, clusters)
         self._as_they_are.add(z, clusters, actions, rewards)
-        if held and not self._clicks:
+        if held and not self._scale.clicks:
             self._leave_clicks()
-        if not self._clicks:
+        if not self._scale.clicks:
             self._fading.add_fading(z, clusters, actions, rewards, self._kept_a_visit)
             return
-        clicked = self.two_values.clicked(rewards, clusters)
+        clicked = self._scale.two_values.clicked(rewards, clusters)
         for book in (self._as_clicks, self._fading):
             book.turn(turned)
         if self._as_clicks.stale.any():
             self._refresh(audience)  # working responses need a fit that is up to date
-        said = z, clusters, actions, clicked, self._centre
+        said = z, clusters, actions, clicked, self._scale.centre
         self._as_clicks.add_clicks(*said)
         self._fading.add_fading_clicks(*said, self._kept_a_visit)
 
@@ -281,8 +259,9 @@ class Natural:
     def _notice(self, answers: Answers) -> None:
         """Drop what a cluster said long ago once the book that forgets predicts it better."""
         a, z = answers, self._columns(answers.z)
-        known = (a.clusters < self._unit.shape[0]) & (a.clusters < self._surprise.size)
-        if not known.all() or self._unit.shape[0] != self._surprise.size:
+        n_measured = self._scale.centre.size
+        known = (a.clusters < n_measured) & (a.clusters < self._surprise.size)
+        if not known.all() or n_measured != self._surprise.size:
             return
         better = self._loglik(self._fading, a, z) - self._loglik(self._followed, a, z)
         gain = np.bincount(a.clusters, better, minlength=self._surprise.size)
@@ -295,25 +274,16 @@ class Natural:
         """Return how probable each answer was by a book that has not taken it in, (n,)."""
         a, rows = answers, np.arange(answers.actions.size)
         mean, std = book.read(z, a.clusters)
-        mean, std = mean[rows, a.actions], std[rows, a.actions]
-        loglik: Floats
-        if self._clicks:
-            rates = np.clip(expected_rates(self._centre[a.clusters] + mean, std), 1e-4, 1 - 1e-4)
-            clicked = self.two_values.clicked(a.rewards, a.clusters)
-            loglik = np.log(np.where(clicked == 1.0, rates, 1.0 - rates))
-            return loglik
-        level, unit = self._unit[a.clusters].T
-        variance = std**2 + self._followed.fit.noise[a.clusters, a.actions]
-        error = (a.rewards - level) / unit - mean
-        loglik = -0.5 * (np.log(variance) + error**2 / variance)
-        return loglik
+        noise = self._followed.fit.noise[a.clusters, a.actions]
+        of_shown = mean[rows, a.actions], std[rows, a.actions], noise
+        return self._scale.loglik(a.rewards, a.clusters, *of_shown)
 
     def _tune(self, audience: Audience) -> None:
         """Choose ridges, noise and products of features by the evidence."""
-        book, level, unit = self._followed, *self._scale(audience)
+        book, level, unit = self._followed, *self._scale.level_and_unit(audience.history)
         std = np.where(audience.history.std > 0.0, unit, 0.0)
         used = self.priors._replace(kinds=self.priors.kinds[: book.fit.beta.shape[2]])
-        if not self._clicks:
+        if not self._scale.clicks:
             noise = measure_noise(book.used, book.fit, level, std, used)
             self._use_columns(self.n_columns)
             self._refresh(audience)
@@ -324,7 +294,7 @@ class Natural:
             self.priors = chosen._replace(kinds=self.priors.kinds)
         if self.priors.kinds.size > self.n_columns:
             priors = self.priors._replace(own=self.priors.own.copy())
-            if self._clicks:
+            if self._scale.clicks:
                 priors.own[:, :2] = RIDGE_OF_CLICKS
             self.priors.own[:, 2] = choose_curvature(book.sums, level, std, priors)
             if (self.priors.own[:, 2] < NO_PRODUCTS).any():
@@ -332,7 +302,7 @@ class Natural:
         for each in self._books:
             each.expire(np.arange(each.stale.shape[0]))
         self._refresh(audience)
-        if not self._clicks and (self.priors.own[:, 2] < NO_PRODUCTS).any():
+        if not self._scale.clicks and (self.priors.own[:, 2] < NO_PRODUCTS).any():
             noise = measure_noise(book.used, book.fit, level, std, self.priors)
             self.priors = self.priors._replace(noise=noise)
             self._refresh(audience)
@@ -342,22 +312,10 @@ class Natural:
             if book.fit.beta.shape[2] != n_used:
                 book.use_columns(n_used)
 
-    def _scale(self, audience: Audience) -> tuple[Floats, Floats]:
-        """Return level and unit that the sums of the followed book are read with."""
-        history = audience.history
-        if self._clicks:
-            mean = history.mean
-            return self.two_values.log_odds(mean, history.count), np.ones(mean.size)
-        return history.mean, np.where(history.std > 0.0, history.std, 1.0)
-
     def _refresh(self, audience: Audience) -> None:
-        history = audience.history
-        std = np.where(history.std > 0.0, history.std, 1.0)
-        self._unit = np.column_stack([history.mean, std])
-        level, unit = self._scale(audience)
-        self._centre = level
+        level, unit = self._scale.update(audience.history)
         priors = self.priors
-        if self._clicks:
+        if self._scale.clicks:
             priors = priors._replace(own=priors.own.copy())
             priors.own[:, :2] = RIDGE_OF_CLICKS
         self._n_refreshed += 1
@@ -366,7 +324,7 @@ class Natural:
             books.append(self._fading)  # moves slowly, and all of it
         for book in books:
             book.refresh(level, unit, priors)
-            if self._clicks:
+            if self._scale.clicks:
                 book.fit.noise[:] = 1.0
 
     def _gather(self, audience: LearnedClusters) -> None:
@@ -389,7 +347,7 @@ class Natural:
         """Yield all at once; of clicks as many as came before: a fit that keeps up is needed."""
         first = 0
         while first < n:
-            end = min(n, max(2 * first, FIRST_PORTION)) if self._clicks else n
+            end = min(n, max(2 * first, FIRST_PORTION)) if self._scale.clicks else n
             yield slice(first, end)
             first = end
 
