@@ -10,6 +10,7 @@ Shapes: n visits, P parts, K items, D columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -79,18 +80,33 @@ def policy_of(learner: Learner, visitors: Visitors, clusters: Ints) -> Floats:
 def _mixture(learner: Learner, visitors: Visitors, shares: Floats, clusters: Ints) -> Floats:
     """Return what people in doubt are shown; without an outlook, by their shares."""
     policies = np.zeros((*shares.shape, visitors.available.shape[1]))
-    values, rewards, noise = (np.zeros(policies.shape) for _ in range(3))
-    weights = shares.copy()
-    for j in range(shares.shape[1]):
-        rows = np.flatnonzero(shares[:, j])
-        some, of_part = visitors.of(rows), clusters[rows, j]
-        policies[rows, j] = policy_of(learner, some, of_part)
-        outlook = learner.outlook(some.z, of_part)
-        if outlook is not None:
-            values[rows, j], rewards[rows, j], noise[rows, j] = outlook
-    if outlook is not None:
-        met = np.flatnonzero(visitors.met)
-        tables = (shares, policies, values, rewards, noise)
-        cost, gain = cost_and_gain(*(table[met] for table in tables))
+    for rows, j in _members(shares):
+        policies[rows, j] = policy_of(learner, visitors.of(rows), clusters[rows, j])
+    weights, met = shares.copy(), np.flatnonzero(visitors.met)
+    expected = _outlooks(learner, visitors.z[met], shares[met], clusters[met])
+    if expected is not None:
+        cost, gain = cost_and_gain(shares[met], policies[met], *expected)
         weights[met] = information_directed(shares[met], cost, gain)
     return np.einsum("np,npk->nk", weights, policies)
+
+
+def _outlooks(learner: Learner, z: Floats, shares: Floats, clusters: Ints) -> list[Floats] | None:
+    """Return values, rewards and noise by each part, (n, P, K) each, if the learner knows them."""
+    tables: list[Floats] | None = None
+    for rows, j in _members(shares):
+        outlook = learner.outlook(z[rows], clusters[rows, j])
+        if outlook is None:
+            return None
+        if tables is None:
+            tables = [np.zeros((*shares.shape, outlook.values.shape[1])) for _ in outlook]
+        for table, of_part in zip(tables, outlook, strict=True):
+            table[rows, j] = of_part
+    return tables
+
+
+def _members(shares: Floats) -> Iterator[tuple[Ints, int]]:
+    """Yield who may be of each part, where there is anyone."""
+    for j in range(shares.shape[1]):
+        rows = np.flatnonzero(shares[:, j])
+        if rows.size:
+            yield rows, j
