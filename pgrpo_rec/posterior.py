@@ -107,9 +107,9 @@ def _probability_of_best(means: Floats, stds: Floats, available: Bools, result: 
                 centre, precision = mean[rivals[j]], precisions[rivals[j]]
                 for q in range(NODES):
                     room.z[j * NODES + q] = (points[q] - centre) * precision
-            rarely = _multiply(room, n_rivals * NODES, weights)
+            rarely = _multiply(room, n_rivals, weights)
             for j in range(n_rivals):
-                share[rivals[j]] += _sum_of_chunk(room.density, j * NODES) * precisions[rivals[j]]
+                share[rivals[j]] += _sum_of_chunk(room, j * NODES) * precisions[rivals[j]]
         for j in range(n_in_play):
             total += share[in_play[j]]
         for j in range(n_in_play):
@@ -126,24 +126,16 @@ class Room(NamedTuple):
     floats: Floats  # the same, made to whole numbers ...
     bits: Ints  # ... which are read here, in the same memory
     below: Floats  # how probable it is that this rival is below
-    density: Floats
-    before: Floats  # how probable it is that all rivals before this one are below
-    after: Floats  # the same of all after it, by the weight of the point
+    density: Floats  # of this rival; then over ``below``
+    all_below: Floats  # (NODES,): how probable it is that all are; then by weight of the point
 
 
 @jit
 def _room(n_items: int) -> Room:
-    size = (n_items + 1) * NODES
-    floats = np.empty(size)
-    return Room(
-        np.empty(size),
-        floats,
-        floats.view(np.int64),
-        np.empty(size),
-        np.empty(size),
-        np.empty(size),
-        np.empty(size),
-    )
+    size = n_items * NODES
+    floats, all_below = np.empty(size), np.empty(NODES)
+    below, density = np.empty(size), np.empty(size)
+    return Room(np.empty(size), floats, floats.view(np.int64), below, density, all_below)
 
 
 @jit
@@ -208,34 +200,34 @@ def _place(
 
 
 @jit
-def _multiply(room: Room, size: int, weights: Floats) -> bool:
-    """Make densities what points contribute; return whether the best is rarely below the last.
+def _multiply(room: Room, n_rivals: int, weights: Floats) -> bool:
+    """Make the factors of what points contribute; return whether the best is rarely below the last.
 
-    The product over all rivals but one is made of two running ones, from the first rival on
-    and from the last: nothing is divided.
+    The product over all rivals but one is that over all by the one's own factor, which is never 0.
     """
+    size = n_rivals * NODES
     normal_at(room.z, size, room.floats, room.bits, room.below, room.density)
+    room.all_below[:] = 1.0
+    for first in range(0, size, NODES):
+        for q in range(NODES):
+            room.all_below[q] *= room.below[first + q]
+    for e in range(size):
+        room.density[e] /= room.below[e]
+    rarely = room.all_below[NODES - 1] < RARE
     for q in range(NODES):
-        room.before[q] = 1.0
-        room.after[size - NODES + q] = weights[q]
-    for e in range(size):
-        room.before[e + NODES] = room.before[e] * room.below[e]
-    for e in range(size - 1, NODES - 1, -1):
-        room.after[e - NODES] = room.after[e] * room.below[e]
-    for e in range(size):
-        room.density[e] *= room.before[e] * room.after[e]
-    return room.before[size + NODES - 1] < RARE
+        room.all_below[q] *= weights[q]
+    return rarely
 
 
 @jit
-def _sum_of_chunk(values: Floats, first: int) -> float:
-    """Return the sum of NODES values."""
+def _sum_of_chunk(room: Room, first: int) -> float:
+    """Return the sum over NODES points of what one rival contributes."""
     one, two, three, four = 0.0, 0.0, 0.0, 0.0
-    for e in range(first, first + NODES, 4):
-        one += values[e]
-        two += values[e + 1]
-        three += values[e + 2]
-        four += values[e + 3]
+    for q in range(0, NODES, 4):
+        one += room.density[first + q] * room.all_below[q]
+        two += room.density[first + q + 1] * room.all_below[q + 1]
+        three += room.density[first + q + 2] * room.all_below[q + 2]
+        four += room.density[first + q + 3] * room.all_below[q + 3]
     return (one + two) + (three + four)
 
 
