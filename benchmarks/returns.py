@@ -21,9 +21,12 @@ from pgrpo_rec.baselines import GaussianThompson, LinTS, Uniform
 from pgrpo_rec.evaluation.statistics import mean_interval
 
 LANES = 64
-WIDTHS = (0.1, 0.3, 1.0)
-THOMPSON = [{"prior_count": c, "width": w} for c, w in product((1.0, 10.0), WIDTHS)]
-LIN_TS = [{"ridge": r, "width": w} for r, w in product((1.0, 10.0), WIDTHS)]
+THOMPSON = [
+    {"prior_count": c, "width": w} for c, w in product((1.0, 10.0, 30.0, 100.0), (0.3, 1.0, 3.0))
+]
+LIN_TS = [
+    {"ridge": r, "width": w} for r, w in product((1.0, 10.0, 100.0, 1000.0), (0.01, 0.03, 0.1, 0.3))
+]
 
 
 class Ends(gym.vector.VectorWrapper):
