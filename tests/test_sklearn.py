@@ -227,3 +227,24 @@ def test_columns_of_a_data_frame_are_known_by_name():
     assert rec.n_features_in_ == 3
     with pytest.raises(ValueError, match="feature names should match"):
         rec.predict(frame[["time", "age", "income"]], clusters=told["clusters"])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.uint8])
+def test_plain_numbers_need_no_slow_validation(dtype, monkeypatch):
+    """Worlds give float32, which scikit-learn's validation takes long to look at."""
+    rng = np.random.default_rng(0)
+    X, shown, y = rng.integers(0, 9, size=(30, 3)), np.arange(30) % 3, rng.normal(size=30)
+    rec = LinTS(3, random_state=0).fit(X, y, actions=shown)
+    expected = rec.predict_proba(X[:9].astype(np.float64))
+
+    def refuse(*_args, **_told):
+        raise AssertionError("validated")
+
+    monkeypatch.setattr("pgrpo_rec.estimators.door.validate_data", refuse)
+    assert_array_equal(rec.predict_proba(X[:9].astype(dtype)), expected)
+    for other in (X[:9, :2].astype(dtype), X[:9].astype(str), X[:9].astype(complex)):
+        with pytest.raises(AssertionError, match="validated"):
+            rec.predict_proba(other)
+    if np.issubdtype(dtype, np.floating):
+        with pytest.raises(AssertionError, match="validated"):
+            rec.predict_proba(np.where(X == 3, np.nan, X).astype(dtype))

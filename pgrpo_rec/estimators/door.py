@@ -118,8 +118,9 @@ class Door(BaseEstimator):
             return np.empty((n, 0))
         if not reset and not hasattr(self, "n_features_in_"):
             raise ValueError("X is given, but there were no features in fit: pass X=None")
-        if not reset and self._is_plain(X):
-            return np.ascontiguousarray(X)
+        plain = None if reset else self._plain(X)
+        if plain is not None:
+            return plain
         checked = validate_data(
             self,
             X,
@@ -131,16 +132,14 @@ class Door(BaseEstimator):
         dense = checked.toarray() if hasattr(checked, "toarray") else checked
         return np.ascontiguousarray(dense)
 
-    def _is_plain(self, X: Any) -> bool:
-        """Return whether `validate_data` would find nothing to say or change, and be slow."""
-        return (
-            type(X) is np.ndarray
-            and X.dtype == np.float64
-            and X.ndim == 2
-            and X.shape[1] == self.n_features_in_
-            and not hasattr(self, "feature_names_in_")
-            and bool(np.isfinite(X).all())
-        )
+    def _plain(self, X: Any) -> Floats | None:
+        """Return a table in which `validate_data`, which is slow, would find nothing; else None."""
+        if type(X) is not np.ndarray or X.dtype.kind not in "fiu" or X.ndim != 2:
+            return None
+        if X.shape[1] != self.n_features_in_ or hasattr(self, "feature_names_in_"):
+            return None
+        table = np.ascontiguousarray(X, dtype=np.float64)
+        return table if np.isfinite(table).all() else None
 
     def _check_visits(
         self,
