@@ -25,13 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.natural import Fit, Sums
+from pgrpo_rec.natural import Fit, Sums, multiply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEAST_WEIGHT = 1e-4  # of an answer, so that working responses stay finite
-N_HALVES = 40  # of the bracket in which the most probable log-odds lie
+MOST_STEPS = 60  # to the most probable log-odds: as many halves leave nothing of any bracket
+PRECISION = 1e-12  # of log-odds
 
 
 class TwoValues:
@@ -110,14 +111,14 @@ def add_clicks(
     n_used = fit.beta.shape[2]  # columns of the fit; the sums may have more
     reach = np.empty(n_used)
     for i in range(clicked.size):
-        p, k = clusters[i], actions[i]
+        p, k, x = clusters[i], actions[i], z[i]
+        beta, covariance = fit.beta[p, k], fit.covariance[p, k]
+        gram, moment = sums.gram[p, k], sums.moment[p, k]
+        multiply(covariance, x[:n_used], reach)
         mean, variance = centre[p], 0.0
         for j in range(n_used):
-            mean += fit.beta[p, k, j] * z[i, j]
-            reach[j] = 0.0
-            for m in range(n_used):
-                reach[j] += fit.covariance[p, k, j, m] * z[i, m]
-            variance += reach[j] * z[i, j]
+            mean += beta[j] * x[j]
+            variance += reach[j] * x[j]
         eta = most_probable(mean, variance, clicked[i])
         rate = 1.0 / (1.0 + np.exp(-eta))
         weight = max(rate * (1.0 - rate), LEAST_WEIGHT)
@@ -125,33 +126,43 @@ def add_clicks(
         weight *= weights[i]
         sums.heard[p, k] += weights[i]
         sums.square[p, k] += weight * response * response
-        for j in range(z.shape[1]):
-            sums.moment[p, k, j] += weight * response * z[i, j]
-            for m in range(z.shape[1]):
-                sums.gram[p, k, j, m] += weight * z[i, j] * z[i, m]
+        for j in range(x.size):
+            weighted, row = weight * x[j], gram[j]
+            moment[j] += weighted * response
+            for m in range(x.size):
+                row[m] += weighted * x[m]
         gain = weight / (1.0 + weight * variance)
         for j in range(n_used):
-            fit.beta[p, k, j] += gain * (response - mean) * reach[j]
+            beta[j] += gain * (response - mean) * reach[j]
+            told, row = gain * reach[j], covariance[j]
             for m in range(n_used):
-                fit.covariance[p, k, j, m] -= gain * reach[j] * reach[m]
+                row[m] -= told * reach[m]
 
 
 @jit
 def most_probable(mean: float, variance: float, clicked: float) -> float:
     """Return the most probable log-odds after one answer, where they were normal before it.
 
-    The root of ``eta - mean - variance (clicked - sigma(eta))``, by halves: Newton's method may
-    swing for ever here.
+    The root of ``eta - mean - variance (clicked - sigma(eta))``, by Newton's method, and by
+    halves where that leaves the bracket: alone it may swing for ever here.
     """
     low = mean if clicked == 1.0 else mean - variance
     high = mean + variance if clicked == 1.0 else mean
-    for _ in range(N_HALVES):
-        eta = 0.5 * (low + high)
-        if eta - mean - variance * (clicked - 1.0 / (1.0 + np.exp(-eta))) > 0.0:
+    eta = 0.5 * (low + high)
+    for _ in range(MOST_STEPS):
+        rate = 1.0 / (1.0 + np.exp(-eta))
+        error = eta - mean - variance * (clicked - rate)
+        if error > 0.0:
             high = eta
         else:
             low = eta
-    return 0.5 * (low + high)
+        step = error / (1.0 + variance * rate * (1.0 - rate))
+        if abs(step) <= PRECISION:
+            break
+        eta -= step
+        if not low < eta < high:
+            eta = 0.5 * (low + high)
+    return eta
 
 
 def expected_rates(log_odds: Floats, std: Floats) -> Floats:

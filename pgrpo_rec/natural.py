@@ -118,14 +118,15 @@ def add_answers(
 ) -> None:
     """Fold n answers into the sums, each as often as its weight says."""
     for i in range(rewards.size):
-        p, k, r, w = clusters[i], actions[i], rewards[i], weights[i]
+        p, k, r, w, x = clusters[i], actions[i], rewards[i], weights[i], z[i]
+        gram, moment = sums.gram[p, k], sums.moment[p, k]
         sums.heard[p, k] += w
         sums.square[p, k] += w * r * r
-        for j in range(z.shape[1]):
-            weighted = w * z[i, j]
-            sums.moment[p, k, j] += weighted * r
-            for m in range(z.shape[1]):
-                sums.gram[p, k, j, m] += weighted * z[i, m]
+        for j in range(x.size):
+            weighted, row = w * x[j], gram[j]
+            moment[j] += weighted * r
+            for m in range(x.size):
+                row[m] += weighted * x[m]
 
 
 @jit
@@ -202,6 +203,19 @@ def _invert_root(upper: Floats, root: Floats) -> None:
 
 
 @jit
+def multiply(matrix: Floats, vector: Floats, result: Floats) -> None:
+    """Write the product of a symmetric matrix and a vector.
+
+    Row by row, so that the compiler may use vector instructions without reordering any sum.
+    """
+    for j in range(vector.size):
+        result[j] = matrix[0, j] * vector[0]
+    for m in range(1, vector.size):
+        for j in range(vector.size):
+            result[j] += matrix[m, j] * vector[m]
+
+
+@jit
 def ridged(gram: Floats, ridge: Floats) -> Floats:
     """Return the first rows and columns of ``gram``, as many as there are ridges, plus these."""
     n = ridge.size
@@ -269,12 +283,11 @@ def standardised(sums: Sums, p: int, k: int, mean: float, std: float) -> tuple[F
 
 @jit
 def residual_square(gram: Floats, moment: Floats, square: float, beta: Floats) -> float:
-    """Return the sum of squared residuals at ``beta``."""
-    total = square
+    """Return the sum of squared residuals at ``beta``, of as many columns as this has."""
+    total, explained = square, np.empty(beta.size)
+    multiply(gram, beta, explained)
     for j in range(beta.size):
-        total -= 2.0 * beta[j] * moment[j]
-        for m in range(beta.size):
-            total += beta[j] * gram[j, m] * beta[m]
+        total += beta[j] * (explained[j] - 2.0 * moment[j])
     return max(total, 0.0)
 
 
@@ -338,10 +351,7 @@ def refresh(fit: Fit, sums: Sums, stale: Bools, mean: Floats, std: Floats, prior
             pass_on(fit.inverse[p, k], ridge, moment, precision, told, 1.0)
         if any_stale:
             invert_ridged(precision, common_ridge, fit.common_inverse[k])
-        for j in range(n_columns):
-            fit.common[k, j] = 0.0
-            for m in range(n_columns):
-                fit.common[k, j] += fit.common_inverse[k, j, m] * told[m]
+        multiply(fit.common_inverse[k], told, fit.common[k])
         for p in range(n_clusters):
             _finish(fit, sums, p, k, mean[p], std[p], priors, any_stale, apart)
 
@@ -360,16 +370,11 @@ def _finish(
 ) -> None:
     """Turn moments into coefficients, once the common part is known."""
     ridge = ridge_of(priors.own[p], priors.kinds)
-    inverse, n = fit.inverse[p, k], ridge.size
+    inverse = fit.inverse[p, k]
     moment, square = standardised(sums, p, k, mean, std if std > 0.0 else 1.0)
-    for j in range(n):
-        fit.beta[p, k, j] = 0.0
-        for m in range(n):
-            fit.beta[p, k, j] += inverse[j, m] * (moment[m] + ridge[m] * fit.common[k, m])
+    multiply(inverse, moment + ridge * fit.common[k], fit.beta[p, k])
     if stale:
-        for j in range(n):
-            for m in range(n):
-                fit.covariance[p, k, j, m] = inverse[j, m]
+        fit.covariance[p, k] = inverse
     if stale and not apart:
         _add_common_doubt(fit.covariance[p, k], inverse, ridge, fit.common_inverse[k])
     residual = residual_square(sums.gram[p, k], moment, square, fit.beta[p, k])

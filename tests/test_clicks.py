@@ -28,6 +28,13 @@ def test_most_probable_log_odds_after_one_answer(mean, variance, clicked):
     assert_allclose(most_probable(mean, variance, clicked), right.x, atol=1e-4)
 
 
+@given(st.floats(-40.0, 40.0), st.floats(0.0, 1e6), st.sampled_from([0.0, 1.0]))
+@settings(deadline=None)
+def test_most_probable_log_odds_are_a_root_however_wide_the_doubt(mean, variance, clicked):
+    eta = most_probable(mean, variance, clicked)
+    assert abs(eta - mean - variance * (clicked - expit(eta))) <= 1e-11 * (1.0 + variance)
+
+
 def naive_pass(beta, covariance, z, clicked, centre):
     """Fold answers in one by one, each as a weighted working response (plain NumPy)."""
     gram, moment = np.zeros_like(covariance), np.zeros_like(beta)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.natural import invert, weights_left
+from pgrpo_rec.natural import invert, multiply, weights_left
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -113,16 +113,3 @@ def add_forgetting(
                 invert(sums.gram[p, k] + ridge * np.eye(n_columns), into.inverse[p, k])
                 multiply(into.inverse[p, k], sums.moment[p, k], into.theta[p, k])
                 multiply(into.inverse[p, k], sums.moment_one[p, k], into.theta_one[p, k])
-
-
-@jit
-def multiply(matrix: Floats, vector: Floats, result: Floats) -> None:
-    """Write the product of a symmetric matrix and a vector.
-
-    Row by row, so that the compiler may use vector instructions without reordering any sum.
-    """
-    for j in range(vector.size):
-        result[j] = matrix[0, j] * vector[0]
-    for m in range(1, vector.size):
-        for j in range(vector.size):
-            result[j] += matrix[m, j] * vector[m]
