@@ -33,6 +33,7 @@ from pgrpo_rec.benchmark.tuning import as_json, settings_to_try, tune
 from pgrpo_rec.evaluation.statistics import iqm_interval
 
 FIRST_TUNE_SEED = 1000
+TUNED = ", tuned"  # ends the name of a recommender that runs with what tuning chose
 Pair: TypeAlias = "tuple[Scenario, Recommender]"
 PLAN = ("seeds", "tune_seeds", "tune_budget", "scenarios", "recommenders", "code")
 
@@ -214,7 +215,7 @@ def write_outcome(parts: pd.DataFrame, failures: Sequence[Failure], folder: Path
 
 def tuned_name(recommender: Recommender) -> str:
     """Return the name under which a recommender runs with the settings tuning chose."""
-    return f"{recommender.name}, tuned"
+    return recommender.name + TUNED
 
 
 def _describe(recommender: Recommender, budget: int) -> list[dict[str, Any]]:

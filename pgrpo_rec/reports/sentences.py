@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pgrpo_rec.benchmark.protocol import TUNED
 from pgrpo_rec.evaluation.statistics import Interval
 from pgrpo_rec.reports.numbers import MEASURES, OURS, Numbers, rivals, told_apart
 
@@ -84,17 +85,28 @@ def _leader(numbers: Numbers, rows: pd.DataFrame, measure: str) -> str:
     first = ranked.iloc[0]
     bounds = interval(first[f"{column}_low"], first[f"{column}_high"])
     head = f"{first['recommender']} leads {PLACES[measure]} with {number(first[column])} {bounds}"
-    if len(ranked) == 1:
-        return f"{head}; it ran alone."
-    second = ranked.iloc[1]["recommender"]
+    others = ranked[~_forms_of(first, ranked)]
+    if others.empty:
+        return f"{head}; nothing else ran."
+    closest = others.iloc[0]["recommender"]
     try:
-        gap = numbers.compare(rows["scenario"].iloc[0], measure, second, first["recommender"])
+        gap = numbers.compare(rows["scenario"].iloc[0], measure, closest, first["recommender"])
     except ValueError:
-        return f"{head}; the second, {second}, shares no seeds with it."
+        return f"{head}; of the others {closest} comes closest, and shares no seeds with it."
     said = f"{number(gap.mean)} {interval(gap.low, gap.high)}"
     if told_apart(gap) and gap.mean > 0:
-        return f"{head}; the second, {second}, is behind by {said}, beyond the interval."
-    return f"{head}; the second, {second}, cannot be told apart from it (difference {said})."
+        return f"{head}; of the others {closest} comes closest, {said} behind: beyond the interval."
+    return (
+        f"{head}; of the others {closest} comes closest, and cannot be told apart from it "
+        f"(difference {said})."
+    )
+
+
+def _forms_of(first: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are the same recommender, tuned or not, or P-GRPO as it is."""
+    bare = rows["recommender"].str.removesuffix(TUNED)
+    same = bare == first["recommender"].removesuffix(TUNED)
+    return same | ((rows["family"] == OURS) & (first["family"] == OURS))
 
 
 def standings(numbers: Numbers) -> list[Standing]:
