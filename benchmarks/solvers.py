@@ -52,7 +52,7 @@ def grid(**values):
 LIN_TS = grid(ridge=(0.1, 0.3, 1.0), width=(0.02, 0.05, 0.1, 0.2, 0.4), standardise=(True,))
 LIN_UCB = grid(ridge=(0.3, 1.0), width=(0.1, 0.2, 0.4, 0.8, 1.6), standardise=(True,))
 LOGISTIC = grid(prior_rate=(0.1, 0.5), ridge=(0.3, 1.0, 3.0), width=(0.08, 0.15, 0.3, 0.6))
-SHARED = grid(ridge=(0.3, 1.0, 3.0), width=(0.03, 0.1, 0.2), standardise=(True,))
+SHARED = grid(ridge=(0.1, 0.3, 1.0), width=(0.01, 0.02, 0.03, 0.1), standardise=(True,))
 BETA = grid(prior=((1.0, 1.0), (0.4, 1.6), (0.2, 2.0)), sharpness=(1.0, 2.0, 4.0, 8.0, 16.0))
 FORGET = {"discount": (0.998, 0.999, 0.9997, 0.9999)}
 LINEAR = [("LinTS", LinTS, LIN_TS), ("LinUCB", LinUCB, LIN_UCB)]
