@@ -52,8 +52,7 @@ class AnswerScale:
 
     def update(self, history: RewardHistory) -> tuple[Floats, Floats]:
         """Measure by the histories as they stand; return `level_and_unit`."""
-        std = np.where(history.std > 0.0, history.std, 1.0)
-        self.unit = np.column_stack([history.mean, std])
+        self.unit = np.column_stack([history.mean, _unit_of(history)])
         self.centre, unit = self.level_and_unit(history)
         return self.centre, unit
 
@@ -62,7 +61,7 @@ class AnswerScale:
         if self.clicks:
             mean = history.mean
             return self.two_values.log_odds(mean, history.count), np.ones(mean.size)
-        return history.mean, np.where(history.std > 0.0, history.std, 1.0)
+        return history.mean, _unit_of(history)
 
     def to_advantages(self, mean: Floats, std: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Turn mean and standard deviation of fitted values into those of advantages, (n, K)."""
@@ -109,3 +108,8 @@ class AnswerScale:
         error = (rewards - level) / unit - mean
         loglik = -0.5 * (np.log(variance) + error**2 / variance)
         return loglik
+
+
+def _unit_of(history: RewardHistory) -> Floats:
+    """Return standard deviations, 1 where a cluster's rewards have not differed yet."""
+    return np.where(history.std > 0.0, history.std, 1.0)
