@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.natural import Fit, Sums, multiply
+from pgrpo_rec.algebra import multiply
+from pgrpo_rec.natural import Fit, Sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

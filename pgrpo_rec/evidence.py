@@ -26,15 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.algebra import invert, quadratic
 from pgrpo_rec.natural import (
     RIDGES,
     Fit,
     Priors,
     Sums,
     first_columns,
-    invert,
     pass_on,
-    quadratic,
     residual_square,
     ridge_of,
     ridged,

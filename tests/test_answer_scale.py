@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
@@ -42,6 +42,7 @@ def test_rewards_that_are_no_clicks_are_advantages_already(third_value, with_fea
 
 
 @given(SEEDS, st.floats(0.5, 50.0), st.floats(-20.0, 20.0))
+@settings(deadline=None)
 def test_advantages_of_clicks_do_not_depend_on_how_clicks_are_written(seed, high, low):
     rng, clicked, clusters = clicks_of(seed)
     scale, history = heard(clicked, clusters)
@@ -54,6 +55,7 @@ def test_advantages_of_clicks_do_not_depend_on_how_clicks_are_written(seed, high
 
 
 @given(SEEDS)
+@settings(deadline=None)
 def test_loglik_is_that_of_a_normal_advantage_or_of_a_click(seed):
     rng, rewards, clusters = clicks_of(seed)
     mean, std, noise = rng.normal(size=60), rng.uniform(0.1, 1.0, 60), rng.uniform(0.5, 1.0, 60)

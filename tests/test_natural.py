@@ -6,6 +6,7 @@ from naive_natural import Log, kinds, posterior
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.algebra import invert
 from pgrpo_rec.estimators.book import Book
 from pgrpo_rec.natural import (
     INFINITE,
@@ -15,7 +16,6 @@ from pgrpo_rec.natural import (
     empty_fit,
     empty_sums,
     first_columns,
-    invert,
     invert_ridged,
     pass_on,
     read_values,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.algebra import invert, multiply
 from pgrpo_rec.baselines.ridge import Regressions, Sums, empty_regressions
-from pgrpo_rec.natural import invert, multiply
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

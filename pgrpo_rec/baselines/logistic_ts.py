@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._numba import jit
 from pgrpo_rec._random import Seed
+from pgrpo_rec.algebra import invert, multiply
 from pgrpo_rec.baselines.base import Bandit, check_rates
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.natural import invert, multiply
 from pgrpo_rec.posterior import probability_of_best
 from pgrpo_rec.readout import read_linear
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.natural import invert, multiply, weights_left
+from pgrpo_rec.algebra import invert, multiply
+from pgrpo_rec.natural import weights_left
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -35,19 +35,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
+from pgrpo_rec.algebra import quadratic
 from pgrpo_rec.clustering.memory import Kept
 from pgrpo_rec.clustering.statistics import softmax_row
 from pgrpo_rec.evidence import NO_COMMON_PART, choose_priors
-from pgrpo_rec.natural import (
-    FIRST_RIDGE,
-    Fit,
-    Priors,
-    Sums,
-    empty_fit,
-    empty_sums,
-    quadratic,
-    refresh,
-)
+from pgrpo_rec.natural import FIRST_RIDGE, Fit, Priors, Sums, empty_fit, empty_sums, refresh
 from pgrpo_rec.readout import BLOCK, fill, products, squares
 
 Floats = NDArray[np.float64]

@@ -288,8 +288,8 @@ class PGRPORecommender(BaseRecommender):
     def _start(self, n_features: int) -> None:
         n_columns = 1 if self.policy == "tabular" else 1 + n_features
         self.__dict__.pop("clustering_", None)  # of an earlier fit
-        self._item_features = check_item_features(self.item_features, self.actions_.size)
         n_items = self.actions_.size
+        self._item_features = check_item_features(self.item_features, n_items)
         self._learner = new_learner(self, n_items, n_columns, self._item_features)
         self._weighing = new_weighing(self, n_items, n_columns)
         self._comparison = new_comparison(self)
