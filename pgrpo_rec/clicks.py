@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LEAST_WEIGHT = 1e-4  # of an answer, so that working responses stay finite
-MOST_STEPS = 60  # to the most probable log-odds: as many halves leave nothing of any bracket
+MOST_STEPS = 100  # to the most probable log-odds; some 5 to 10 are needed
 PRECISION = 1e-12  # of log-odds
 
 
@@ -144,12 +144,13 @@ def add_clicks(
 def most_probable(mean: float, variance: float, clicked: float) -> float:
     """Return the most probable log-odds after one answer, where they were normal before it.
 
-    The root of ``eta - mean - variance (clicked - sigma(eta))``, by Newton's method, and by
-    halves where that leaves the bracket: alone it may swing for ever here.
+    The root of ``eta - mean - variance (clicked - sigma(eta))``, by Newton's method where it moves
+    by half of the move before at most, within the bracket; else by halves. Alone it may swing
+    from one end to the other for ever here.
     """
     low = mean if clicked == 1.0 else mean - variance
     high = mean + variance if clicked == 1.0 else mean
-    eta = 0.5 * (low + high)
+    eta, moved = 0.5 * (low + high), high - low
     for _ in range(MOST_STEPS):
         rate = 1.0 / (1.0 + np.exp(-eta))
         error = eta - mean - variance * (clicked - rate)
@@ -160,9 +161,9 @@ def most_probable(mean: float, variance: float, clicked: float) -> float:
         step = error / (1.0 + variance * rate * (1.0 - rate))
         if abs(step) <= PRECISION:
             break
-        eta -= step
-        if not low < eta < high:
-            eta = 0.5 * (low + high)
+        if abs(step) > 0.5 * moved or not low < eta - step < high:
+            step = eta - 0.5 * (low + high)
+        eta, moved = eta - step, abs(step)
     return eta
 
 
