@@ -5,10 +5,12 @@ A person's advantage for an item is the cluster's plus a residual of their own,
 by the person's own count (empirical Bayes; Efron & Morris 1973),
 
 .. math:: E[\beta z + \delta] = \beta z + (1 - \kappa)(\bar A_{uk} - \beta z), \quad
-          \mathrm{var} = \kappa^2 v + \kappa \tau^2, \quad \kappa = s^2 / (n \tau^2 + s^2),
+          \mathrm{var} = \kappa^2 v + \epsilon \kappa \tau^2, \quad
+          \kappa = s^2 / (n \tau^2 + s^2),
 
-so nobody is taken for the average of their group, and what is not known of a person is
-explored with that person.
+so nobody is taken for the average of their group. What is not known of a person is explored
+with that person, but for an :math:`\epsilon` of it only: it is theirs alone, nobody else gains
+by it, and people do not stay for long.
 
 Shapes: n visits, U users, K items, P clusters.
 """
@@ -26,6 +28,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FACTORS = np.array([1.0, 0.25, 0.0])  # of the measured deviation; what predicts best is taken
+EXPLORED = 0.25  # epsilon: of the variance that is left to a person's own residual
 EARNED = 20.0  # nats by which it must predict better than the clusters alone do
 FORGETTING = 0.99  # a batch, of how well each factor predicted
 MIN_PAIRS = 200.0  # pairs of answers to one item by one person, before a deviation is measured
@@ -57,7 +60,8 @@ def shrink(
     """
     within = max(noise - deviation, 0.1 * noise)
     kappa = within / (count * deviation + within)
-    return mean + (1.0 - kappa) * (own - mean), kappa * kappa * variance + kappa * deviation
+    left = EXPLORED * kappa * deviation
+    return mean + (1.0 - kappa) * (own - mean), kappa * kappa * variance + left
 
 
 @jit

@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from pgrpo_rec import PGRPORecommender
-from pgrpo_rec.adaptation import trusted_factor
 from pgrpo_rec.estimators.natural_learner import REST, kinds_of_columns
 from pgrpo_rec.natural import NOISE_PRIOR
 from pgrpo_rec.posterior import probability_of_best
@@ -152,11 +151,3 @@ def test_there_is_room_for_products_only_where_items_and_features_are_few():
     assert_array_equal(kinds_of_columns(5, 3), [0, 1, 1, 2, 2, 2])
     assert_array_equal(kinds_of_columns(5, 1), [0])
     assert_array_equal(kinds_of_columns(1000, 9), [0, *[1] * 8])
-
-
-@pytest.mark.parametrize(
-    ("predicted", "factor"),
-    [((19.0, 5.0, 0.0), 0.0), ((-75.0, -79.0, -100.0), 1.0), ((21.0, 25.0, 1.0), 0.25)],
-)
-def test_people_are_followed_only_where_that_predicts_clearly_better(predicted, factor):
-    assert trusted_factor(np.array(predicted)) == factor
