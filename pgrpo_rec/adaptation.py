@@ -8,9 +8,10 @@ by the person's own count (empirical Bayes; Efron & Morris 1973),
           \mathrm{var} = \kappa^2 v + \epsilon \kappa \tau^2, \quad
           \kappa = s^2 / (n \tau^2 + s^2),
 
-so nobody is taken for the average of their group. What is not known of a person is explored
-with that person, but for an :math:`\epsilon` of it only: it is theirs alone, nobody else gains
-by it, and people do not stay for long.
+so nobody is taken for the average of their group. With :math:`\epsilon = 1` this is the posterior
+given :math:`\beta z`. Only a part of what is not known of a person is explored: it is theirs
+alone, nobody else gains by it (`docs/groups.md` has what it measures). How well following people
+predicts is judged with the same variance.
 
 Shapes: n visits, U users, K items, P clusters.
 """
@@ -28,7 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FACTORS = np.array([1.0, 0.25, 0.0])  # of the measured deviation; what predicts best is taken
-EXPLORED = 0.25  # epsilon: of the variance that is left to a person's own residual
+EXPLORED = 0.25  # epsilon: of the variance left in a person's own residual
 EARNED = 20.0  # nats by which it must predict better than the clusters alone do
 FORGETTING = 0.99  # a batch, of how well each factor predicted
 MIN_PAIRS = 200.0  # pairs of answers to one item by one person, before a deviation is measured
@@ -45,7 +46,7 @@ class OwnAnswers(NamedTuple):
 def shrink(
     mean: float, variance: float, count: float, own: float, deviation: float, noise: float
 ) -> tuple[float, float]:
-    """Return mean and variance of one person's value for one item.
+    """Return mean and variance of one person's value for one item, as far as it is explored.
 
     Parameters
     ----------
@@ -140,9 +141,9 @@ def predictive_loglik(
 def trusted_factor(predicted: Floats) -> float:
     """Return the factor that predicted best, 0 unless it is clear that people deviate.
 
-    Where they do not, or not by what an item is on average, up to some 13 nats are feigned (people
-    of groups not found yet differ, and items are shown where they are liked), and following
-    persons costs more than it brings; where they do, it is hundreds.
+    Where clusters are whole, a few nats are feigned (six at most on clicks), and following persons
+    costs more than it brings. Where people do deviate, or several groups are still one cluster,
+    it is tens to hundreds.
     """
     gain = predicted - predicted[FACTORS == 0.0]
     return float(FACTORS[gain.argmax()]) if gain.max() > EARNED else 0.0

@@ -35,7 +35,7 @@ def test_a_person_is_the_normal_posterior_around_the_clusters_value(
 ):
     """Given the cluster's value c: delta ~ N(0, tau^2), answers ~ N(c + delta, s^2)."""
     n, noise = len(answers), within + deviation
-    within = max(noise - deviation, 0.1 * noise)
+    within = max(within, 0.1 * noise)  # people's own noise is a tenth of all at least
     left = 1.0 / (1.0 / deviation + n / within)  # of delta's variance, whatever c is
     # E[c + delta | c] = c + left * sum(y - c) / s^2: a straight line in c, whose slope is kappa
     slope = 1.0 - left * n / within
@@ -130,13 +130,21 @@ def test_deviation_is_measured_within_its_error(tau):
 
 def test_deviation_is_the_mean_product_of_two_answers_of_one_person():
     rng = np.random.default_rng(3)
-    answers = rng.normal(size=(30, 5))  # of thirty people to one item
+    taste = rng.normal(size=(30, 1))
+    answers = taste + rng.normal(size=(30, 5))  # of thirty people to one item
     sums = [np.full((30, 1), 5), answers.sum(axis=1)[:, None], (answers**2).sum(axis=1)[:, None]]
     apart = answers - answers.mean()
     products = [a[i] * a[j] for a in apart for i in range(5) for j in range(5) if i != j]
     assert len(products) >= MIN_PAIRS
     got = measure_deviation(*sums, np.zeros(30, dtype=int), np.array([0.5]))
-    assert_allclose(got, max(np.mean(products), 0.0) / 0.25)
+    assert np.mean(products) > 0.0
+    assert_allclose(got, np.mean(products) / 0.25)
+
+
+def test_answers_of_one_person_that_disagree_are_no_deviation():
+    answers = np.tile([1.0, -1.0, 1.0, -1.0], (30, 1))
+    sums = [np.full((30, 1), 4), answers.sum(axis=1)[:, None], (answers**2).sum(axis=1)[:, None]]
+    assert measure_deviation(*sums, np.zeros(30, dtype=int), np.array([1.0])) == 0.0
 
 
 def test_deviation_is_not_measured_from_a_few_pairs():
