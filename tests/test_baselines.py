@@ -38,6 +38,7 @@ from pgrpo_rec.baselines.ridge import (
     empty_regressions,
     empty_sums,
 )
+from pgrpo_rec.interactions import with_constant
 from pgrpo_rec.readout import read_linear
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -163,7 +164,7 @@ def test_linear_thompson_is_counted_draws_of_numpys_ridge(penalty, width):
 def test_rank_one_updates_are_the_inverse(seed, n_columns, penalty):
     """Sherman and Morrison, row by row, against one numpy.linalg.inv."""
     rng = np.random.default_rng(seed)
-    z, y = rng.normal(size=(30, n_columns)), rng.normal(size=30)
+    z, y = with_constant(rng.normal(size=(30, n_columns - 1))), rng.normal(size=30)
     actions, clusters = rng.integers(2, size=30), np.zeros(30, dtype=np.int64)
     known = empty_regressions(1, 2, n_columns, penalty)
     add_rows(known, z, clusters, actions, y)
@@ -173,7 +174,7 @@ def test_rank_one_updates_are_the_inverse(seed, n_columns, penalty):
         right = np.linalg.inv(penalty * np.eye(n_columns) + z[mine].T @ z[mine])
         assert_allclose(known.inverse[0, k], right, atol=1e-9)
         assert_allclose(mean[:, k], z @ right @ z[mine].T @ y[mine], atol=1e-8)
-        assert_allclose(known.theta_one[0, k], right @ z[mine].sum(axis=0), atol=1e-8)
+        assert_allclose(known.of_ones(penalty)[0, k], right @ z[mine].sum(axis=0), atol=1e-8)
         assert_allclose(std[:, k], np.sqrt(np.einsum("nd,de,ne->n", z, right, z)), atol=1e-9)
 
 
@@ -182,7 +183,7 @@ def test_rank_one_updates_are_the_inverse(seed, n_columns, penalty):
 def test_forgetting_is_weighted_ridge(seed, discount):
     """Two batches; an answer weighs discount to the number of its cluster's later ones."""
     rng = np.random.default_rng(seed)
-    z, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    z, y = with_constant(rng.normal(size=(30, 2))), rng.normal(size=30)
     actions, clusters = rng.integers(2, size=30), rng.integers(2, size=30)
     known, sums = empty_regressions(2, 2, 3, 0.7), empty_sums(2, 2, 3)
     for rows in (slice(0, 12), slice(12, 30)):
@@ -196,7 +197,7 @@ def test_forgetting_is_weighted_ridge(seed, discount):
             right = np.linalg.inv(0.7 * np.eye(3) + (z * mine[:, None]).T @ z)
             assert_allclose(known.inverse[p, k], right, atol=1e-9)
             assert_allclose(known.theta[p, k], right @ z.T @ (mine * y), atol=1e-9)
-            assert_allclose(known.theta_one[p, k], right @ z.T @ mine, atol=1e-9)
+            assert_allclose(known.of_ones(0.7)[p, k], right @ z.T @ mine, atol=1e-9)
 
 
 @given(SEEDS, st.floats(0.1, 20.0))

@@ -115,7 +115,9 @@ class LinearBandit(Bandit):
             return self._known.theta, self._spread()
         mean, std = self._audience.history.mean, self._audience.history.std
         unit = np.where(std > 0.0, std, 1.0)[:, None, None]
-        return (self._known.theta - mean[:, None, None] * self._known.theta_one) / unit, 1.0
+        return (
+            self._known.theta - mean[:, None, None] * self._known.of_ones(self.ridge)
+        ) / unit, 1.0
 
     def _values(self, visits: Visits) -> Floats:
         return self._posterior(visits)[0]

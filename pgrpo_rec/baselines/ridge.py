@@ -5,6 +5,9 @@ Per cluster and item, on z = (1, x) with ridge :math:`\lambda` and forgetting :m
 .. math:: A = \lambda I + \sum \gamma^{age} z z^T, \qquad
           \theta = A^{-1} \sum \gamma^{age} z r, \qquad \text{width}^2 = z^T A^{-1} z.
 
+The regression of the constant 1 needs no sums: of :math:`\sum \gamma^{age} z = (A - \lambda I) e_0`
+it is :math:`e_0 - \lambda A^{-1} e_0`. By it rewards can be shifted afterwards.
+
 Without forgetting each answer is a change of rank one (Sherman and Morrison 1950); with it the
 sums are kept and solved anew, since the ridge itself is not forgotten (Russac, Vernade and
 Cappé 2019).
@@ -28,11 +31,16 @@ Ints = NDArray[np.int64]
 
 
 class Regressions(NamedTuple):
-    """One regression of the reward, and one of the constant 1, a cluster and item."""
+    """One regression of the reward a cluster and item."""
 
     inverse: Floats  # (P, K, D, D)
-    theta: Floats  # (P, K, D), of rewards
-    theta_one: Floats  # (P, K, D), of ones: by it rewards can be shifted afterwards
+    theta: Floats  # (P, K, D)
+
+    def of_ones(self, ridge: float) -> Floats:
+        """Return the regressions of the constant 1, shape (P, K, D)."""
+        ones = -ridge * self.inverse[..., 0]
+        ones[..., 0] += 1.0
+        return ones
 
 
 class Sums(NamedTuple):
@@ -40,20 +48,19 @@ class Sums(NamedTuple):
 
     gram: Floats  # (P, K, D, D)
     moment: Floats  # (P, K, D)
-    moment_one: Floats  # (P, K, D)
 
 
 def empty_regressions(n_clusters: int, n_items: int, n_columns: int, ridge: float) -> Regressions:
     """Return what is known before any answer."""
     shape = (n_clusters, n_items, n_columns)
     identity = np.broadcast_to(np.eye(n_columns) / ridge, (*shape, n_columns))
-    return Regressions(identity.copy(), np.zeros(shape), np.zeros(shape))
+    return Regressions(identity.copy(), np.zeros(shape))
 
 
 def empty_sums(n_clusters: int, n_items: int, n_columns: int) -> Sums:
     """Return sums of nothing."""
     shape = (n_clusters, n_items, n_columns)
-    return Sums(np.zeros((*shape, n_columns)), np.zeros(shape), np.zeros(shape))
+    return Sums(np.zeros((*shape, n_columns)), np.zeros(shape))
 
 
 @jit
@@ -63,17 +70,15 @@ def add_rows(into: Regressions, z: Floats, clusters: Ints, actions: Ints, reward
     reach = np.empty(n_columns)
     for i in range(rewards.size):
         p, k = clusters[i], actions[i]
-        inverse, theta, theta_one = into.inverse[p, k], into.theta[p, k], into.theta_one[p, k]
+        inverse, theta = into.inverse[p, k], into.theta[p, k]
         multiply(inverse, z[i], reach)
-        total, surprise, surprise_one = 1.0, rewards[i], 1.0
+        total, surprise = 1.0, rewards[i]
         for j in range(n_columns):
             total += reach[j] * z[i, j]
             surprise -= theta[j] * z[i, j]
-            surprise_one -= theta_one[j] * z[i, j]
         for j in range(n_columns):
             step = reach[j] / total
             theta[j] += step * surprise
-            theta_one[j] += step * surprise_one
             for m in range(n_columns):
                 inverse[j, m] -= step * reach[m]
 
@@ -99,13 +104,11 @@ def add_forgetting(
             left = discount ** heard[p]
             sums.gram[p] *= left
             sums.moment[p] *= left
-            sums.moment_one[p] *= left
     weights = weights_left(clusters, heard.size, discount)
     for i in range(rewards.size):
         p, k, weight = clusters[i], actions[i], weights[i]
         for j in range(n_columns):
             sums.moment[p, k, j] += weight * rewards[i] * z[i, j]
-            sums.moment_one[p, k, j] += weight * z[i, j]
             for m in range(n_columns):
                 sums.gram[p, k, j, m] += weight * z[i, j] * z[i, m]
     for p in range(heard.size):
@@ -113,4 +116,3 @@ def add_forgetting(
             if heard[p] > 0:
                 invert(sums.gram[p, k] + ridge * np.eye(n_columns), into.inverse[p, k])
                 multiply(into.inverse[p, k], sums.moment[p, k], into.theta[p, k])
-                multiply(into.inverse[p, k], sums.moment_one[p, k], into.theta_one[p, k])
