@@ -67,7 +67,7 @@ def action_probabilities(weights: Floats, z: Floats, clusters: Ints, available: 
 
 
 @jit
-def draw_actions(probabilities: Floats, uniforms: Floats) -> Ints:
+def draw_actions(probabilities: Floats, uniforms: Floats) -> tuple[Ints, Floats]:
     """Draw one item a row by inverting the cumulative probabilities.
 
     Parameters
@@ -77,9 +77,13 @@ def draw_actions(probabilities: Floats, uniforms: Floats) -> Ints:
 
     Returns
     -------
-    ndarray of int64, shape (n,); never an item of probability 0.
+    actions : ndarray of int64, shape (n,)
+        Never an item of probability 0.
+    propensities : ndarray of float64, shape (n,)
+        How probable they were.
     """
     actions = np.empty(probabilities.shape[0], dtype=np.int64)
+    propensities = np.empty(probabilities.shape[0])
     for i in range(probabilities.shape[0]):
         total = 0.0
         last = 0
@@ -89,8 +93,8 @@ def draw_actions(probabilities: Floats, uniforms: Floats) -> Ints:
                 last = k
                 if uniforms[i] < total:
                     break
-        actions[i] = last
-    return actions
+        actions[i], propensities[i] = last, probabilities[i, last]
+    return actions, propensities
 
 
 @jit

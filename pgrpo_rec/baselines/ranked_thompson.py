@@ -105,8 +105,8 @@ class RankedThompson(BaseRecommender):
         propensities = np.empty(slates.shape)
         for position in range(n_items):
             chances = self._of_position(position)._probabilities(visits._replace(available=left))
-            chosen = draw_actions(chances, self._rng.random(visits.n))
-            slates[:, position], propensities[:, position] = chosen, chances[rows, chosen]
+            chosen, propensities[:, position] = draw_actions(chances, self._rng.random(visits.n))
+            slates[:, position] = chosen
             left[rows, chosen] = False
         return self.actions_[slates], propensities
 

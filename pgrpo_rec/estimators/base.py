@@ -207,9 +207,8 @@ class BaseRecommender(Door):
         visits = self._check_served(X, n_items, users, clusters, available)
         probabilities = self._probabilities(visits)
         if n_items == 1:
-            chosen = draw_actions(probabilities, self._rng.random(visits.n))
-            shares = probabilities[np.arange(visits.n), chosen]
-            return self.actions_[chosen][:, None], shares[:, None]
+            chosen, propensities = draw_actions(probabilities, self._rng.random(visits.n))
+            return self.actions_[chosen][:, None], propensities[:, None]
         floor = np.where(visits.available, np.maximum(probabilities, 1e-300), 0.0)
         slates, propensities = draw_slates(floor, self._rng.random((visits.n, n_items)))
         return self.actions_[slates], propensities

@@ -34,8 +34,7 @@ class VowpalWabbit(Peer):
         rows = [learner.predict(f"| {line}") for line in _lines(contexts)]
         probabilities = np.array(rows, dtype=np.float64).reshape(-1, self.actions_.size)
         probabilities /= probabilities.sum(axis=1, keepdims=True)  # it tells single precision
-        chosen = draw_actions(probabilities, self._rng.random(len(contexts)))
-        return chosen, probabilities[np.arange(chosen.size), chosen]
+        return draw_actions(probabilities, self._rng.random(len(contexts)))
 
     def _update(
         self, learner: Any, contexts: Floats, actions: Ints, rewards: Floats, shares: Floats
