@@ -158,9 +158,8 @@ def check_rewards(values: ArrayLike, n: int) -> Floats:
     if column.dtype.kind not in "biuf":
         raise ValueError(f"y has dtype {column.dtype}; rewards are numbers when actions are given")
     rewards = column.astype(np.float64)
-    finite = np.isfinite(rewards)
-    if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
+    if not np.isfinite(rewards).all():
+        row = int(np.flatnonzero(~np.isfinite(rewards))[0])
         raise ValueError(f"y is {rewards[row]} in row {row}; rewards must be finite")
     return rewards
 

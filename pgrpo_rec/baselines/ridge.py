@@ -76,8 +76,9 @@ def add_rows(into: Regressions, z: Floats, clusters: Ints, actions: Ints, reward
         for j in range(n_columns):
             total += reach[j] * z[i, j]
             surprise -= theta[j] * z[i, j]
+        share = 1.0 / total
         for j in range(n_columns):
-            step = reach[j] / total
+            step = reach[j] * share
             theta[j] += step * surprise
             for m in range(n_columns):
                 inverse[j, m] -= step * reach[m]

@@ -283,8 +283,8 @@ def _encode(shown: NDArray[Any], labels: NDArray[Any]) -> Ints:
         return np.zeros(0, dtype=np.int64)
     if (shown.dtype.kind in "OUS") != (labels.dtype.kind in "OUS"):
         raise ValueError(f"actions are {shown.dtype}, items are {labels.dtype}: one type is needed")
-    places = np.minimum(np.searchsorted(labels, shown), labels.size - 1)
-    unknown = labels[places] != shown
+    places = labels.searchsorted(shown)
+    unknown = labels.take(places, mode="clip") != shown
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise ValueError(
