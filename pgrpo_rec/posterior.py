@@ -74,6 +74,14 @@ def probability_of_best(means: Floats, stds: Floats, available: Bools) -> Floats
     return result
 
 
+def ends(n_items: int) -> tuple[float, float]:
+    """Return between how many standard deviations from its mean an item's value matters.
+
+    Whoever has no value between the low end of another item and its own high end is not in play.
+    """
+    return -BELOW, upper_end(n_items)
+
+
 @jit
 def _probability_of_best(means: Floats, stds: Floats, available: Bools, result: Floats) -> None:
     n_items = means.shape[1]
@@ -90,6 +98,12 @@ def _probability_of_best(means: Floats, stds: Floats, available: Bools, result: 
             if mask[k]:
                 low = max(low, mean[k] - BELOW * std[k])
         n_in_play = _find_in_play(mean, std, mask, above, low, in_play)
+        if n_in_play == 1:
+            share[in_play[0]] = 1.0
+            continue
+        if n_in_play == 2:
+            _share_of_two(mean, std, in_play[0], in_play[1], share)
+            continue
         for j in range(n_in_play):
             k = in_play[j]
             precisions[k] = 1.0 / std[k]
@@ -114,6 +128,13 @@ def _probability_of_best(means: Floats, stds: Floats, available: Bools, result: 
             total += share[in_play[j]]
         for j in range(n_in_play):
             share[in_play[j]] /= total
+
+
+@jit
+def _share_of_two(means: Floats, stds: Floats, one: int, other: int, share: Floats) -> None:
+    """Write the shares of two items: the difference of their values is normal."""
+    gap = (means[one] - means[other]) / math.sqrt(2.0 * (stds[one] ** 2 + stds[other] ** 2))
+    share[one], share[other] = 0.5 * math.erfc(-gap), 0.5 * math.erfc(gap)
 
 
 class Room(NamedTuple):

@@ -107,7 +107,9 @@ def test_without_item_features_a_new_item_is_expected_to_be_like_the_others():
     rec = HybridLinUCB(3, shared_ridge=0.1).fit(
         rng.normal(size=(300, 1)), 5.0 + rng.normal(size=300), actions=actions
     )
-    mean, width = rec._posterior(rec._check_fitted_visits([[0.0]], None, None, None))
+    mean, width = rec._posterior(
+        rec._check_fitted_visits([[0.0]], None, None, None), -np.inf, np.inf
+    )
     assert mean[0, 2] > 3.0
     assert width[0, 2] > width[0, 0]
 

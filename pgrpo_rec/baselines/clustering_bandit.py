@@ -8,20 +8,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.base import spread_over_best
 from pgrpo_rec.baselines.by_user import ByUser
 from pgrpo_rec.baselines.groups import add_sums, largest_group, regroup
-from pgrpo_rec.baselines.linear import LinearBandit
+from pgrpo_rec.baselines.lin_ucb import LinUCB
 from pgrpo_rec.baselines.ridge import Sums, add_rows, empty_sums
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.readout import read_linear
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class ClusteringBandit(ByUser, LinearBandit):
+class ClusteringBandit(ByUser, LinUCB):
     """Base of LinUCB over groups of users that are learned while recommending.
 
     A subclass says how groups follow the users' regressions (`_regrouped`). Told ``clusters``
@@ -111,17 +109,12 @@ class ClusteringBandit(ByUser, LinearBandit):
 
     # --- acting --------------------------------------------------------------------------
 
-    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
+    def _regressions(self, visits: Visits) -> tuple[Ints, Floats, Floats, float]:
         users = self._clusters(visits)
         known = self._of_groups if self.groups_.size else self._strangers(1)
         home = largest_group(self.groups_) if self.groups_.size else 0
         groups = np.append(self.groups_, home)[np.minimum(users, self.groups_.size)]
-        mean, width = read_linear(known.theta, known.inverse, visits.with_constant(), groups)
-        return mean, self.width * self._spread() * width
-
-    def _probabilities(self, visits: Visits) -> Floats:
-        mean, width = self._posterior(visits)
-        return spread_over_best(mean + width, visits.available)
+        return groups, known.theta, known.inverse, self._spread()
 
 
 class SeparatingBandit(ClusteringBandit):

@@ -104,7 +104,7 @@ class HybridBandit(LinearBandit):
         for known, new in zip(self._hybrid, solved, strict=True):
             known[touched] = new
 
-    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
+    def _posterior(self, visits: Visits, low: float, high: float) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)
         known, z = self._hybrid, visits.with_constant()
         theta, beta, scale = self._moments_asked()
@@ -167,8 +167,8 @@ class HybridLinTS(HybridBandit, LinTS):
     >>> from pgrpo_rec.baselines import HybridLinTS
     >>> bandit = HybridLinTS(3, random_state=0)
     >>> bandit = bandit.fit(None, np.full(50, 5.0), actions=np.arange(50) % 2)
-    >>> mean, _ = bandit._posterior(bandit._check_fitted_visits(None, ["anyone"], None, None))
-    >>> bool(mean[0, 2] > 3.0)
+    >>> visits = bandit._check_fitted_visits(None, ["anyone"], None, None)
+    >>> bool(bandit._values(visits)[0, 2] > 3.0)
     True
     """
 

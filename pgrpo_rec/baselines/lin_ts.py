@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pgrpo_rec.baselines.linear import LinearBandit
 from pgrpo_rec.interactions import Visits
-from pgrpo_rec.posterior import probability_of_best
+from pgrpo_rec.posterior import ends, probability_of_best
 
 
 class LinTS(LinearBandit):
@@ -52,4 +52,5 @@ class LinTS(LinearBandit):
     """
 
     def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
-        return probability_of_best(*self._posterior(visits), visits.available)
+        mean, std = self._posterior(visits, *ends(self.actions_.size))
+        return probability_of_best(mean, std, visits.available)

@@ -49,5 +49,5 @@ class LinUCB(LinearBandit):
     """
 
     def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
-        mean, width = self._posterior(visits)
+        mean, width = self._posterior(visits, 1.0, 1.0)
         return spread_over_best(mean + width, visits.available)

@@ -19,7 +19,7 @@ from pgrpo_rec.baselines.ridge import (
 )
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.readout import read_linear
+from pgrpo_rec.readout import read_contenders
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,21 +93,34 @@ class LinearBandit(Bandit):
         else:
             add_rows(self._known, *rows)
 
-    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of every item's value, (n, K) each."""
-        clusters = self._clusters(visits)
-        theta, inverse, scale = self._regressions_of(clusters)
-        mean, width = read_linear(theta, inverse, visits.with_constant(), clusters)
-        return mean, self.width * scale * width
+    def _posterior(self, visits: Visits, low: float, high: float) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of every item's value, (n, K) each.
 
-    def _regressions_of(self, clusters: Ints) -> tuple[Floats, Floats, float]:
-        """Return coefficients and inverses, for clusters never met too, and the noise's scale."""
+        The standard deviation is next to 0, and not computed, where the item's high end is
+        under the low end of another, so many standard deviations from their means.
+        """
+        rows, theta, inverse, scale = self._regressions(visits)
+        unit = self.width * scale
+        mean, width = read_contenders(
+            theta,
+            inverse,
+            visits.with_constant(),
+            rows,
+            np.array(visits.available),  # of a view it would be compiled again
+            low * unit,
+            high * unit,
+        )
+        return mean, unit * width
+
+    def _regressions(self, visits: Visits) -> tuple[Ints, Floats, Floats, float]:
+        """Return which regressions each visit is read by, theirs all, and the noise's scale."""
+        clusters = self._clusters(visits)
         inverse, (theta, scale) = self._known.inverse, self._coefficients()
         if clusters.size and clusters.max() >= len(inverse):
             stranger = self._strangers(1)
             inverse = np.concatenate([inverse, stranger.inverse])
             theta = np.concatenate([theta, stranger.theta])
-        return theta, inverse, scale
+        return clusters, theta, inverse, scale
 
     def _coefficients(self) -> tuple[Floats, float]:
         """Return the coefficients of what is regressed on, and the scale of its noise."""
@@ -120,4 +133,4 @@ class LinearBandit(Bandit):
         ) / unit, 1.0
 
     def _values(self, visits: Visits) -> Floats:
-        return self._posterior(visits)[0]
+        return self._posterior(visits, 0.0, 0.0)[0]

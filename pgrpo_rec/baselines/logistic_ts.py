@@ -13,8 +13,8 @@ from pgrpo_rec.algebra import invert, multiply
 from pgrpo_rec.baselines.base import Bandit, check_rates
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.posterior import probability_of_best
-from pgrpo_rec.readout import read_linear
+from pgrpo_rec.posterior import ends, probability_of_best
+from pgrpo_rec.readout import read_contenders
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -133,21 +133,26 @@ class LogisticTS(Bandit):
         self._precision = left * self._precision + (1.0 - left) * prior
         self._covariance = np.asarray(np.linalg.inv(self._precision), dtype=np.float64)
 
-    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
+    def _posterior(self, visits: Visits, low: float, high: float) -> tuple[Floats, Floats]:
         clusters = self._clusters(visits)
         mean, covariance = self._mean, self._covariance
         if clusters.size and clusters.max() >= len(mean):
             stranger, _, spread = self._strangers(1)
             mean = np.concatenate([mean, stranger])
             covariance = np.concatenate([covariance, spread])
-        logit, width = read_linear(mean, covariance, visits.with_constant(), clusters)
-        return logit, self.width * width
+        z, available = visits.with_constant(), np.array(visits.available)
+        unit = self.width
+        logit, width = read_contenders(
+            mean, covariance, z, clusters, available, low * unit, high * unit
+        )
+        return logit, unit * width
 
     def _values(self, visits: Visits) -> Floats:
-        return self._posterior(visits)[0]
+        return self._posterior(visits, 0.0, 0.0)[0]
 
     def _probabilities(self, visits: Visits) -> Floats:
-        return probability_of_best(*self._posterior(visits), visits.available)
+        mean, std = self._posterior(visits, *ends(self.actions_.size))
+        return probability_of_best(mean, std, visits.available)
 
 
 @jit

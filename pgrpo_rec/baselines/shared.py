@@ -15,7 +15,6 @@ from pgrpo_rec.baselines.ridge import Regressions, Sums, empty_regressions, empt
 from pgrpo_rec.bilinear import joint_columns, read_bilinear
 from pgrpo_rec.estimators.parameters import check_item_features, check_products
 from pgrpo_rec.interactions import Interactions, Visits, with_constant
-from pgrpo_rec.posterior import upper_end
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,9 +71,8 @@ class SharedBandit(LinearBandit):
         joint = joint_columns(interactions.visits.with_constant(), self._items[actions])
         self._add(joint, clusters, np.zeros_like(actions), interactions.rewards)
 
-    def _posterior(self, visits: Visits) -> tuple[Floats, Floats]:
-        clusters = self._clusters(visits)
-        theta, inverse, scale = self._regressions_of(clusters)
+    def _posterior(self, visits: Visits, low: float, high: float) -> tuple[Floats, Floats]:
+        clusters, theta, inverse, scale = self._regressions(visits)
         return read_bilinear(
             theta[:, 0],
             inverse[:, 0] * (self.width * scale) ** 2,
@@ -82,7 +80,7 @@ class SharedBandit(LinearBandit):
             clusters,
             self._columns,
             np.require(visits.available, requirements=("C", "W")),
-            upper_end(self.actions_.size),
+            max(-low, high),
         )
 
 
