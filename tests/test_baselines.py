@@ -30,7 +30,8 @@ from pgrpo_rec.baselines import (
     SquareCB,
     Uniform,
 )
-from pgrpo_rec.baselines.base import add_rewards, spread_over_best
+from pgrpo_rec.baselines.base import add_rewards, distinct_visits, spread_over_best
+from pgrpo_rec.baselines.beta_thompson import _largest as largest_beta
 from pgrpo_rec.baselines.logistic_ts import laplace
 from pgrpo_rec.baselines.ridge import (
     add_forgetting,
@@ -230,7 +231,7 @@ def test_logistic_thompson_learns_rates_and_refuses_what_is_none():
     rate = 1.0 / (1.0 + np.exp(-(X[:, 0] * np.where(actions == 0, 1.5, -0.5) - 1.0)))
     clicks = (rng.random(4000) < rate).astype(float)
     rec = LogisticTS(2, ridge=0.1, random_state=0).fit(X, clicks, actions=actions)
-    logit, _ = rec._posterior(rec._check_fitted_visits([[1.0]], None, None, None))
+    logit, _ = rec._posterior(rec._check_fitted_visits([[1.0]], None, None, None), 0.0, 0.0)
     assert_allclose(logit, [[0.5, -1.5]], atol=0.25)
     with pytest.raises(ValueError, match="a click rate needs rewards from 0 to 1"):
         rec.partial_fit(X[:2], [0.0, 2.0], actions=[0, 1])
@@ -385,6 +386,40 @@ def test_beta_thompson_shows_items_as_often_as_its_posterior_draws_them(prior, s
     best = np.random.default_rng(0).beta(a, b, size=(200_000, 3)).argmax(axis=1)
     drawn = np.bincount(best, minlength=3) / best.size
     assert_allclose(bandit.predict_proba(None, users=[0])[0], drawn, atol=0.005)
+
+
+@given(SEEDS, st.integers(1, 20), st.sampled_from([0.5, 1.0, 4.0]))
+@settings(deadline=None, max_examples=60)
+def test_beta_thompsons_error_is_as_documented(seed, n_items, sharpness):
+    """From nothing heard to a million answers an item, all rates or rates under a hundredth."""
+    rng = np.random.default_rng(seed)
+    n = 10.0 ** rng.uniform(0.0, 6.0, size=n_items)
+    clicks = np.round(n * rng.beta(1.0, rng.choice([1.0, 100.0]), size=n_items))
+    a, b = sharpness * (1.0 + clicks), sharpness * (1.0 + n - clicks)
+    got = largest_beta(a, b, np.ones(n_items, dtype=bool))
+    assert_allclose(got, naive_bandits.probability_of_largest_beta(a, b), atol=1e-4, rtol=0.0)
+
+
+def test_visits_of_one_cluster_and_choice_of_items_are_one():
+    clusters = np.array([5, 3, 5, 5, 3])
+    available = np.ones((5, 11), dtype=bool)
+    available[3, 10] = False
+    first, inverse = distinct_visits(clusters, available)
+    assert first.size == 3
+    assert_array_equal(clusters[first][inverse], clusters)
+    assert_array_equal(available[first][inverse], available)
+
+
+@pytest.mark.parametrize("kind", [LinTS, LinUCB, LogisticTS, GaussianThompson, BetaThompson])
+def test_what_is_shown_does_not_depend_on_who_else_is_there(kind):
+    """Of a large block only widths that matter are computed, of a small one all are."""
+    rng = np.random.default_rng(0)
+    X, actions = rng.normal(size=(600, 3)), rng.integers(5, size=600)
+    clicks = (X[:, 0] * (actions - 2.0) + rng.normal(size=600) > 0.0).astype(float)
+    rec = kind(5, random_state=0).fit(X, clicks, actions=actions)
+    together = rec.predict_proba(X[:64])
+    alone = np.vstack([rec.predict_proba(X[i : i + 1]) for i in range(64)])
+    assert_array_equal(together, alone)
 
 
 def test_beta_thompson_masks_items_and_refuses_other_rewards():

@@ -105,12 +105,17 @@ class Bandit(BaseRecommender):
 
     def _spread(self) -> float:
         """Return the standard deviation of all rewards so far, 1 before there is one."""
-        n = self.count_.sum()
-        if n < 2:
-            return 1.0
-        mean = self.sum_.sum() / n
-        variance = (self.sumsq_.sum() - n * mean**2) / (n - 1)
-        return float(np.sqrt(variance)) if variance > 0 else 1.0
+        return spread_of(self.count_, self.sum_, self.sumsq_)
+
+
+@jit
+def spread_of(count: Floats, total: Floats, square: Floats) -> float:
+    """Return the standard deviation of all rewards summed up here, 1 before there is one."""
+    n = count.sum()
+    if n < 2.0:
+        return 1.0
+    variance = (square.sum() - total.sum() ** 2 / n) / (n - 1.0)
+    return np.sqrt(variance) if variance > 0.0 else 1.0
 
 
 @jit
@@ -123,6 +128,14 @@ def add_rewards(
         count[p, k] += 1.0
         total[p, k] += rewards[i]
         square[p, k] += rewards[i] * rewards[i]
+
+
+def distinct_visits(clusters: Ints, available: Bools) -> tuple[Ints, Ints]:
+    """Return a first visit of every cluster and choice of items, and which one each visit is."""
+    keys = np.hstack([clusters.view(np.uint8).reshape(-1, 8), np.packbits(available, axis=1)])
+    whole = keys.view(np.dtype((np.void, keys.shape[1]))).ravel()
+    _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
+    return first, inverse
 
 
 def means(count: Floats, total: Floats) -> Floats:

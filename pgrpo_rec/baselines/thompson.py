@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pgrpo_rec._random import Seed
-from pgrpo_rec.baselines.base import Bandit
+from pgrpo_rec.baselines.base import Bandit, distinct_visits
 from pgrpo_rec.baselines.window import check_window
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Visits
 from pgrpo_rec.posterior import probability_of_best
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class GaussianThompson(Bandit):
@@ -73,16 +76,19 @@ class GaussianThompson(Bandit):
         check_number("prior_count", self.prior_count, Real, above=0.0)
         check_number("width", self.width, Real, above=0.0)
 
-    def _posterior(self, visits: Visits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        count, total = self._sums(self._clusters(visits))
+    def _posterior(self, clusters: Ints) -> tuple[Floats, Floats]:
+        count, total = self._sums(clusters)
         seen = count.sum(axis=1, keepdims=True)
         pooled = total.sum(axis=1, keepdims=True) / np.maximum(seen, 1.0)
         weight = count + self.prior_count
         mean = (total + self.prior_count * pooled) / weight
         return mean, self.width * self._spread() / np.sqrt(weight)
 
-    def _values(self, visits: Visits) -> NDArray[np.float64]:
-        return self._posterior(visits)[0]
+    def _values(self, visits: Visits) -> Floats:
+        return self._posterior(self._clusters(visits))[0]
 
-    def _probabilities(self, visits: Visits) -> NDArray[np.float64]:
-        return probability_of_best(*self._posterior(visits), visits.available)
+    def _probabilities(self, visits: Visits) -> Floats:
+        clusters = self._clusters(visits)
+        first, inverse = distinct_visits(clusters, visits.available)
+        posterior = self._posterior(clusters[first])
+        return probability_of_best(*posterior, visits.available[first])[inverse]
