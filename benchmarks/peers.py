@@ -6,10 +6,11 @@
 
 ``regret``: the same algorithm with the same settings, on the same seeds of one linear world (no
 groups told) or of Bernoulli arms; a difference whose interval holds 0 says that neither is
-crippled. ``speed``: one process, batches of 100, d = 20 features, 20 items; rewards are linear in
-the features, item by item, or noise alone, so that no item can ever be ruled out. The libraries
-take turns of ``--turn`` batches, and what is printed is the median of the ratios of their times.
-With turns of a single batch each pays for clearing the others out of the processor's memory.
+crippled. ``speed``: the same settings, one process, batches of 100, d = 20 features, 20 items;
+rewards are linear in the features, item by item, or noise alone, so that no item can ever be ruled
+out; Thompson sampling has no features, its rewards are clicks. The libraries take turns of
+``--turn`` batches, and what is printed is the median of the ratios of their times. With turns of a
+single batch each pays for clearing the others out of the processor's memory.
 """
 
 import argparse
@@ -52,26 +53,35 @@ def spread_of_rewards():
     return float(np.mean([log["reward"].std() for log in logs]))
 
 
+def same_settings(algorithm, spread):
+    """Return the settings of our linear bandit, of MABWiser's and of contextualbandits'."""
+    wide = WIDTH * spread  # ours are told widths in spreads of the rewards
+    compiled = {
+        "LinTS": {"lambda_": RIDGE, "v_sq": wide**2},
+        "LinUCB": {"lambda_": RIDGE, "alpha": wide, "ucb_from_empty": True},
+    }
+    ours = {"ridge": RIDGE, "width": WIDTH}
+    return ours, {"alpha": wide, "l2_lambda": RIDGE}, compiled[algorithm]
+
+
 def pairs():
     """Return what is compared: its name, the world, our class and settings, theirs."""
-    wide = WIDTH * spread_of_rewards()
-    theirs = {"alpha": wide, "l2_lambda": RIDGE}
-    linear = {"ridge": RIDGE, "width": WIDTH}
-    compiled_ts = {"lambda_": RIDGE, "v_sq": wide**2}
-    compiled_ucb = {"lambda_": RIDGE, "alpha": wide, "ucb_from_empty": True}
+    spread = spread_of_rewards()
+    ts, mab_ts, compiled_ts = same_settings("LinTS", spread)
+    ucb, mab_ucb, compiled_ucb = same_settings("LinUCB", spread)
     return [
-        ("LinTS, MABWiser", linear_world, (LinTS, linear), (MabWiser, "LinTS", theirs)),
+        ("LinTS, MABWiser", linear_world, (LinTS, ts), (MabWiser, "LinTS", mab_ts)),
         (
             "LinTS, contextualbandits",
             linear_world,
-            (LinTS, linear),
+            (LinTS, ts),
             (ContextualBandits, "LinTS", compiled_ts),
         ),
-        ("LinUCB, MABWiser", linear_world, (LinUCB, linear), (MabWiser, "LinUCB", theirs)),
+        ("LinUCB, MABWiser", linear_world, (LinUCB, ucb), (MabWiser, "LinUCB", mab_ucb)),
         (
             "LinUCB, contextualbandits",
             linear_world,
-            (LinUCB, linear),
+            (LinUCB, ucb),
             (ContextualBandits, "LinUCB", compiled_ucb),
         ),
         (
@@ -109,49 +119,96 @@ def compare_regret(n_seeds, n_rounds):
     return pd.DataFrame(rows)
 
 
-def seconds_of(recommender, X, slopes, rng):
+class Linear:
+    """Rewards that are linear in the features, item by item, with noise of standard deviation 1."""
+
+    def __init__(self, scale):
+        self.slopes = np.random.default_rng(1).normal(0.0, scale, size=(N_ITEMS, N_FEATURES))
+        self.spread = np.sqrt(1.0 + (self.slopes**2).sum(axis=1).mean())
+
+    def visits(self, rng):
+        """Return the arguments that say who is here."""
+        return {"X": rng.normal(size=(BATCH, N_FEATURES))}
+
+    def rewards(self, visits, items, rng):
+        """Return the answers to what was shown."""
+        return (visits["X"] * self.slopes[items]).sum(axis=1) + rng.normal(size=BATCH)
+
+    def runners(self, algorithm):
+        """Return one recommender of every library, all with the same settings."""
+        ours = {"LinTS": LinTS, "LinUCB": LinUCB}[algorithm]
+        own, of_mab, compiled = same_settings(algorithm, self.spread)
+        told = {"algorithm": algorithm, "random_state": 0}
+        return {
+            "ours": ours(N_ITEMS, random_state=0, **own),
+            "MABWiser": MabWiser(N_ITEMS, settings=of_mab, **told),
+            "contextualbandits": ContextualBandits(N_ITEMS, settings=compiled, **told),
+        }
+
+
+class Clicks:
+    """Clicks at a rate an item, without features."""
+
+    def __init__(self):
+        self.rates = np.random.default_rng(1).beta(2.0, 8.0, size=N_ITEMS)
+
+    def visits(self, rng):
+        """Return the arguments that say who is here."""
+        return {"X": None, "users": np.zeros(BATCH, dtype=np.int64)}
+
+    def rewards(self, visits, items, rng):
+        """Return the answers to what was shown."""
+        return (rng.random(BATCH) < self.rates[items]).astype(np.float64)
+
+    def runners(self, algorithm):
+        """Return one recommender of every library, all with the same settings."""
+        told = {"algorithm": "ThompsonSampling", "random_state": 0}
+        return {
+            "ours": BetaThompson(N_ITEMS, prior=(1.0, 1.0), random_state=0),
+            "MABWiser": MabWiser(N_ITEMS, **told),
+        }
+
+
+def seconds_of(recommender, workload, visits, rng):
     """Return the time of one batch: recommend, then learn its answers."""
     start = time.perf_counter()
-    items, _ = recommender.recommend(X)
+    items, _ = recommender.recommend(**visits)
     middle = time.perf_counter()
-    rewards = (X * slopes[items[:, 0]]).sum(axis=1) + rng.normal(size=len(X))
+    rewards = workload.rewards(visits, items[:, 0], rng)
     again = time.perf_counter()
-    recommender.partial_fit(X, rewards, actions=items[:, 0])
+    recommender.partial_fit(y=rewards, actions=items[:, 0], **visits)
     return time.perf_counter() - again + middle - start
 
 
-def time_in_turns(algorithm, ours, slopes, n_turns, turn):
+def time_in_turns(algorithm, workload, n_turns, turn):
     """Return the seconds of a batch in each turn but the first ones, of every library."""
-    runners = {
-        "ours": ours(N_ITEMS, random_state=0),
-        "MABWiser": MabWiser(N_ITEMS, algorithm=algorithm, random_state=0),
-        "contextualbandits": ContextualBandits(N_ITEMS, algorithm=algorithm, random_state=0),
-    }
+    runners = workload.runners(algorithm)
     rng = np.random.default_rng(0)
     times = {name: [] for name in runners}
     for _ in range(n_turns):
-        batches = rng.normal(size=(turn, BATCH, N_FEATURES))
+        batches = [workload.visits(rng) for _ in range(turn)]
         for name, recommender in runners.items():
-            each = [seconds_of(recommender, X, slopes, rng) for X in batches]
+            each = [seconds_of(recommender, workload, visits, rng) for visits in batches]
             times[name].append(np.mean(each))
     return {name: np.array(t[n_turns // 5 :]) for name, t in times.items()}
 
 
 def compare_speed(n_turns, turn):
-    slopes = np.random.default_rng(1).normal(0.0, 0.7, size=(N_ITEMS, N_FEATURES))
-    rewards = {"linear": slopes, "noise": np.zeros_like(slopes)}
     rows = []
-    for (algorithm, ours), kind in product((("LinTS", LinTS), ("LinUCB", LinUCB)), rewards):
-        warm = time_in_turns(algorithm, ours, rewards[kind], n_turns, turn)
-        for name in ("MABWiser", "contextualbandits"):
-            low, ratio, high = np.percentile(warm[name] / warm["ours"], [5, 50, 95])
+    linear = product(("LinTS", "LinUCB"), (("linear", Linear(0.7)), ("noise", Linear(0.0))))
+    workloads = [(algorithm, *kind) for algorithm, kind in linear]
+    for algorithm, rewards, workload in [*workloads, ("Thompson", "clicks", Clicks())]:
+        warm = time_in_turns(algorithm, workload, n_turns, turn)
+        ours = warm.pop("ours")
+        for name, theirs in warm.items():
+            low, ratio, high = np.percentile(theirs / ours, [5, 50, 95])
             rows.append(
                 {
                     "algorithm": algorithm,
-                    "rewards": kind,
+                    "rewards": rewards,
                     "peer": name,
-                    "ours, interactions/s": f"{BATCH / np.median(warm['ours']):,.0f}",
-                    "theirs": f"{BATCH / np.median(warm[name]):,.0f}",
+                    "ours, interactions/s": f"{BATCH / np.median(ours):,.0f}",
+                    "theirs": f"{BATCH / np.median(theirs):,.0f}",
                     "ours is faster by": f"{ratio:.1f} [{low:.1f}, {high:.1f}]",
                 }
             )
