@@ -324,3 +324,19 @@ def read_values(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         for k in range(fit.beta.shape[1]):
             std[i, k] = max(std[i, k] * np.sqrt(fit.noise[clusters[i], k]), 1e-9)
     return mean, std
+
+
+@jit
+def read_shown(fit: Fit, z: Floats, clusters: Ints, actions: Ints) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of the advantage of what was shown, shapes (n,)."""
+    n, n_columns = z.shape
+    mean, std, reach = np.zeros(n), np.empty(n), np.empty(n_columns)
+    for i in range(n):
+        p, k = clusters[i], actions[i]
+        multiply(fit.covariance[p, k], z[i], reach)
+        square = 0.0
+        for j in range(n_columns):
+            mean[i] += fit.beta[p, k, j] * z[i, j]
+            square += reach[j] * z[i, j]
+        std[i] = max(np.sqrt(max(square, 0.0) * fit.noise[p, k]), 1e-9)
+    return mean, std

@@ -18,6 +18,7 @@ from pgrpo_rec.natural import (
     first_columns,
     invert_ridged,
     pass_on,
+    read_shown,
     read_values,
     refresh,
     residual_square,
@@ -293,6 +294,10 @@ def test_values_read_for_a_visit(seed, n_columns):
     assert_allclose(mean, np.einsum("nkd,nd->nk", fit.beta[clusters], z), atol=1e-10)
     square = np.einsum("nd,nkde,ne->nk", z, fit.covariance[clusters], z) * fit.noise[clusters]
     assert_allclose(std, np.sqrt(square))
+    rows, actions = np.arange(10), log.actions[:10]
+    shown_mean, shown_std = read_shown(fit, z, clusters, actions)
+    assert_allclose(shown_mean, mean[rows, actions], atol=1e-10)
+    assert_allclose(shown_std, std[rows, actions])
 
 
 @jit

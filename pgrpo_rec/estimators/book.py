@@ -26,6 +26,7 @@ from pgrpo_rec.natural import (
     empty_fit,
     empty_sums,
     first_columns,
+    read_shown,
     read_values,
     refresh,
     weights_left,
@@ -166,7 +167,13 @@ class Book:
 
     def read(self, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every item's value, shapes (n, K)."""
-        return _read(self.fit_of(clusters), z, clusters)
+        fit = self.fit_of(clusters)
+        return read_values(fit, _used(fit, z), clusters)
+
+    def read_shown(self, z: Floats, clusters: Ints, actions: Ints) -> tuple[Floats, Floats]:
+        """Return the same of what was shown alone, shapes (n,)."""
+        fit = self.fit_of(clusters)
+        return read_shown(fit, _used(fit, z), clusters, actions)
 
     def read_sharp(self, z: Floats, clusters: Ints, width: float) -> tuple[Floats, Floats]:
         """Return the same by the sharpened fit, whose standard deviations are w of these.
@@ -175,7 +182,7 @@ class Book:
         """
         factor = max(width, NARROWEST) ** 2
         fit = _with_strangers(self._sharpened(factor), clusters, self.first_ridge * factor)
-        return _read(fit, z, clusters)
+        return read_values(fit, _used(fit, z), clusters)
 
     def _sharpened(self, factor: float) -> Fit:
         """Return the fit with ridges times a factor; it is brought up to date when it is read."""
@@ -194,8 +201,9 @@ class Book:
         return _with_strangers(self.fit, clusters, self.first_ridge)
 
 
-def _read(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
-    return read_values(fit, np.ascontiguousarray(z[:, : fit.beta.shape[2]]), clusters)
+def _used(fit: Fit, z: Floats) -> Floats:
+    """Return the columns of the visits that a fit is on."""
+    return np.ascontiguousarray(z[:, : fit.beta.shape[2]])
 
 
 def _with_strangers(fit: Fit, clusters: Ints, first_ridge: float) -> Fit:

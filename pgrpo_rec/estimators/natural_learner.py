@@ -272,11 +272,10 @@ class Natural:
 
     def _loglik(self, book: Book, answers: Answers, z: Floats) -> Floats:
         """Return how probable each answer was by a book that has not taken it in, (n,)."""
-        a, rows = answers, np.arange(answers.actions.size)
-        mean, std = book.read(z, a.clusters)
+        a = answers
+        mean, std = book.read_shown(z, a.clusters, a.actions)
         noise = self._followed.fit.noise[a.clusters, a.actions]
-        of_shown = mean[rows, a.actions], std[rows, a.actions], noise
-        return self._scale.loglik(a.rewards, a.clusters, *of_shown)
+        return self._scale.loglik(a.rewards, a.clusters, mean, std, noise)
 
     def _tune(self, audience: Audience) -> None:
         """Choose ridges, noise and products of features by the evidence."""
