@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import _num_samples
 
+from pgrpo_rec._numba import jit
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -85,11 +87,15 @@ def _rows_of(column: NDArray[Any] | None, rows: NDArray[Any] | slice) -> Any:
     return None if column is None else column[rows]
 
 
+@jit
 def with_constant(features: Floats) -> Floats:
     """Return features with the constant 1 as a first column, shape (n, 1 + d)."""
-    z = np.empty((features.shape[0], 1 + features.shape[1]))
-    z[:, 0] = 1.0
-    z[:, 1:] = features
+    n, d = features.shape
+    z = np.empty((n, 1 + d))
+    for i in range(n):
+        z[i, 0] = 1.0
+        for j in range(d):
+            z[i, 1 + j] = features[i, j]
     return z
 
 
@@ -108,11 +114,7 @@ def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
     ValueError
         If there are not n values, some are missing, or strings are mixed with others.
     """
-    column = np.asarray(values)
-    if column.ndim != 1:
-        raise ValueError(f"{name} has shape {column.shape}; one value for each visit is needed")
-    if n is not None and column.size != n:
-        raise ValueError(f"{name} has {column.size} values for {n} visits; one each is needed")
+    column = _one_each(name, values, n)
     if column.dtype.kind not in "biu":  # which have no missing values
         missing = np.isnan(column) if column.dtype.kind == "f" else pd.isna(column)
         if missing.any():
@@ -120,6 +122,15 @@ def check_column(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
             raise ValueError(f"{name} is {column[row]} in row {row}; a value is needed")
     if column.dtype == object and len({isinstance(value, str) for value in column}) > 1:
         raise ValueError(f"{name} mixes strings with other values; one sortable type is needed")
+    return column
+
+
+def _one_each(name: str, values: ArrayLike, n: int | None) -> NDArray[Any]:
+    column = np.asarray(values)
+    if column.ndim != 1:
+        raise ValueError(f"{name} has shape {column.shape}; one value for each visit is needed")
+    if n is not None and column.size != n:
+        raise ValueError(f"{name} has {column.size} values for {n} visits; one each is needed")
     return column
 
 
@@ -154,8 +165,9 @@ def check_slate_rewards(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
 
 def check_rewards(values: ArrayLike, n: int) -> Floats:
     """Return finite rewards, shape (n,)."""
-    column = check_column("y", values, n)
+    column = _one_each("y", values, n)
     if column.dtype.kind not in "biuf":
+        check_column("y", column, n)  # says what is missing, if something is
         raise ValueError(f"y has dtype {column.dtype}; rewards are numbers when actions are given")
     rewards = column.astype(np.float64)
     if not np.isfinite(rewards).all():
