@@ -75,9 +75,9 @@ def probability_of_best(means: Floats, stds: Floats, available: Bools) -> Floats
 
 
 def ends(n_items: int) -> tuple[float, float]:
-    """Return between how many standard deviations from its mean an item's value matters.
+    """Return the ends of an item, in standard deviations from its mean.
 
-    Whoever has no value between the low end of another item and its own high end is not in play.
+    One whose high end is under the low end of another is not in play.
     """
     return -BELOW, upper_end(n_items)
 

@@ -2,7 +2,7 @@ r"""Readout: mean and width of linear values, :math:`z \cdot \beta` and :math:`\
 
 The natural solver and the linear bandits need both of every item at every visit, or the width
 where it can matter: most items are soon too bad to be the best, whatever their widths within a
-bound that costs nothing. Visits of a cluster go through in blocks, the innermost loops over
+bound that costs little. Visits of a cluster go through in blocks, the innermost loops over
 visits: the compiler then uses vector instructions without reordering any sum, so a value does
 not depend on who else is in the block.
 
