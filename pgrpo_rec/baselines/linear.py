@@ -17,9 +17,9 @@ from pgrpo_rec.baselines.ridge import (
     empty_regressions,
     empty_sums,
 )
+from pgrpo_rec.contenders import read_contenders
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
-from pgrpo_rec.readout import read_contenders
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

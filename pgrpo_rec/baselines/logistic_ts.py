@@ -11,10 +11,10 @@ from pgrpo_rec._numba import jit
 from pgrpo_rec._random import Seed
 from pgrpo_rec.algebra import invert, multiply
 from pgrpo_rec.baselines.base import Bandit, check_rates
+from pgrpo_rec.contenders import read_contenders
 from pgrpo_rec.estimators.parameters import check_number
 from pgrpo_rec.interactions import Interactions, Visits
 from pgrpo_rec.posterior import ends, probability_of_best
-from pgrpo_rec.readout import read_contenders
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
