@@ -53,14 +53,14 @@ def spread_of_rewards():
     return float(np.mean([log["reward"].std() for log in logs]))
 
 
-def same_settings(algorithm, spread):
+def same_settings(algorithm, spread, width=WIDTH):
     """Return the settings of our linear bandit, of MABWiser's and of contextualbandits'."""
-    wide = WIDTH * spread  # ours are told widths in spreads of the rewards
+    wide = width * spread  # ours are told widths in spreads of the rewards
     compiled = {
         "LinTS": {"lambda_": RIDGE, "v_sq": wide**2},
         "LinUCB": {"lambda_": RIDGE, "alpha": wide, "ucb_from_empty": True},
     }
-    ours = {"ridge": RIDGE, "width": WIDTH}
+    ours = {"ridge": RIDGE, "width": width}
     return ours, {"alpha": wide, "l2_lambda": RIDGE}, compiled[algorithm]
 
 
@@ -123,8 +123,10 @@ class Linear:
     """Rewards that are linear in the features, item by item, with noise of standard deviation 1."""
 
     def __init__(self, scale):
-        self.slopes = np.random.default_rng(1).normal(0.0, scale, size=(N_ITEMS, N_FEATURES))
-        self.spread = np.sqrt(1.0 + (self.slopes**2).sum(axis=1).mean())
+        rng = np.random.default_rng(1)
+        self.slopes = rng.normal(0.0, scale, size=(N_ITEMS, N_FEATURES))
+        best = (rng.normal(size=(10_000, N_FEATURES)) @ self.slopes.T).max(axis=1)
+        self.spread = np.sqrt(1.0 + best.var())  # of what is shown once items are known
 
     def visits(self, rng):
         """Return the arguments that say who is here."""
@@ -134,10 +136,10 @@ class Linear:
         """Return the answers to what was shown."""
         return (visits["X"] * self.slopes[items]).sum(axis=1) + rng.normal(size=BATCH)
 
-    def runners(self, algorithm):
+    def runners(self, algorithm, width):
         """Return one recommender of every library, all with the same settings."""
         ours = {"LinTS": LinTS, "LinUCB": LinUCB}[algorithm]
-        own, of_mab, compiled = same_settings(algorithm, self.spread)
+        own, of_mab, compiled = same_settings(algorithm, self.spread, width)
         told = {"algorithm": algorithm, "random_state": 0}
         return {
             "ours": ours(N_ITEMS, random_state=0, **own),
@@ -160,9 +162,9 @@ class Clicks:
         """Return the answers to what was shown."""
         return (rng.random(BATCH) < self.rates[items]).astype(np.float64)
 
-    def runners(self, algorithm):
+    def runners(self, algorithm, _):
         """Return one recommender of every library, all with the same settings."""
-        told = {"algorithm": "ThompsonSampling", "random_state": 0}
+        told = {"algorithm": f"{algorithm}Sampling", "random_state": 0}
         return {
             "ours": BetaThompson(N_ITEMS, prior=(1.0, 1.0), random_state=0),
             "MABWiser": MabWiser(N_ITEMS, **told),
@@ -180,9 +182,9 @@ def seconds_of(recommender, workload, visits, rng):
     return time.perf_counter() - again + middle - start
 
 
-def time_in_turns(algorithm, workload, n_turns, turn):
+def time_in_turns(algorithm, workload, n_turns, turn, width):
     """Return the seconds of a batch in each turn but the first ones, of every library."""
-    runners = workload.runners(algorithm)
+    runners = workload.runners(algorithm, width)
     rng = np.random.default_rng(0)
     times = {name: [] for name in runners}
     for _ in range(n_turns):
@@ -193,12 +195,12 @@ def time_in_turns(algorithm, workload, n_turns, turn):
     return {name: np.array(t[n_turns // 5 :]) for name, t in times.items()}
 
 
-def compare_speed(n_turns, turn):
+def compare_speed(n_turns, turn, width):
     rows = []
     linear = product(("LinTS", "LinUCB"), (("linear", Linear(0.7)), ("noise", Linear(0.0))))
     workloads = [(algorithm, *kind) for algorithm, kind in linear]
     for algorithm, rewards, workload in [*workloads, ("Thompson", "clicks", Clicks())]:
-        warm = time_in_turns(algorithm, workload, n_turns, turn)
+        warm = time_in_turns(algorithm, workload, n_turns, turn, width)
         ours = warm.pop("ours")
         for name, theirs in warm.items():
             low, ratio, high = np.percentile(theirs / ours, [5, 50, 95])
@@ -226,11 +228,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=200, help="of 64 visits; default: 200")
     parser.add_argument("--turns", type=int, default=50)
     parser.add_argument("--turn", type=int, default=10, help="batches a turn; default: 10")
+    parser.add_argument("--width", type=float, default=WIDTH, help="of exploration, for speed")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning)
     run = {
         "regret": partial(compare_regret, options.seeds, options.rounds),
-        "speed": partial(compare_speed, options.turns, options.turn),
+        "speed": partial(compare_speed, options.turns, options.turn, options.width),
     }
     run[options.what]()
 
