@@ -111,6 +111,12 @@ def contenders(world, seed):
             yield name, getattr(baselines, name)(N_ITEMS, random_state=seed), None
 
 
+def regret_by_group(table):
+    """Return each group's regret, 1 for a uniform policy."""
+    worst = (table["best_reward"] - table["uniform_reward"]).groupby(table["user_type"]).sum()
+    return (table["regret"].groupby(table["user_type"]).sum() / worst).to_numpy()
+
+
 def one_seed(options, seed):
     """Return a row a contender: regret of each group, normalised, and in all; share of clicks."""
     rows = []
@@ -119,9 +125,7 @@ def one_seed(options, seed):
             continue
         n = options.visits * N_USERS
         table = simulate(learner, make_world(options, seed), n, seed=seed, clusters=told)
-        table["worst"] = table["best_reward"] - table["uniform_reward"]
-        groups = table.groupby("user_type")[["regret", "worst"]].sum()
-        share = (groups["regret"] / groups["worst"]).to_numpy()
+        share = regret_by_group(table)
         row = {"seed": seed, "contender": name, "raw": table["regret"].sum()}
         row["value"] = table["expected_reward"].mean()
         row |= {"mean": share.mean(), "small": share[1:].mean()}

@@ -15,7 +15,15 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from groups_while_recommending import N_ITEMS, N_USERS, SHARES, make_world, one_seed, ratio
+from groups_while_recommending import (
+    N_ITEMS,
+    N_USERS,
+    SHARES,
+    make_world,
+    one_seed,
+    ratio,
+    regret_by_group,
+)
 from scipy.special import softmax
 
 from pgrpo_rec import simulate
@@ -70,9 +78,7 @@ def regret_of(options, seed, sharpness, told):
     types = world.unwrapped.user_types if told else None
     learner = KnowsTheLaw(types, sharpness, seed)
     table = simulate(learner, world, options.visits * N_USERS, seed=seed)
-    table["worst"] = table["best_reward"] - table["uniform_reward"]
-    groups = table.groupby("user_type")[["regret", "worst"]].sum()
-    return (groups["regret"] / groups["worst"]).mean()
+    return regret_by_group(table).mean()
 
 
 def main():

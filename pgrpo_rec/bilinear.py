@@ -19,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
-from pgrpo_rec.readout import BLOCK, products, squares
+from pgrpo_rec.readout import BLOCK, NARROWEST, products, squares
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-NARROWEST = 1e-9
 
 
 def joint_columns(z: Floats, items: Floats) -> Floats:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pgrpo_rec._numba import jit
 from pgrpo_rec.readout import (
     BLOCK,
+    NARROWEST,
     Room,
     by_cluster,
     empty_room,
@@ -31,13 +32,12 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 WORTH = 12  # visits of a block from which on bounds cost less than they save
-NARROWEST = 1e-9  # stands for a width that cannot matter
 
 
-@jit
 def read_contenders(
     beta: Floats,
     covariance: Floats,
+    unit: float,
     z: Floats,
     clusters: Ints,
     available: Bools,
@@ -51,6 +51,8 @@ def read_contenders(
     beta : ndarray of float64, shape (P, K, D)
     covariance : ndarray of float64, shape (P, K, D, D)
         Symmetric.
+    unit : float
+        Of the widths, above 0.
     z : ndarray of float64, shape (n, D)
     clusters : ndarray of int64, shape (n,)
     available : ndarray of bool, shape (n, K)
@@ -61,9 +63,24 @@ def read_contenders(
     Returns
     -------
     mean, width : ndarray of float64, shapes (n, K)
-        Widths may be `NARROWEST` in place of what they are where an item is not available, or
-        its high end is under the low end of one that is.
+        Widths may be ``NARROWEST * unit`` in place of what they are where an item is not
+        available, or its high end is under the low end of one that is.
     """
+    mask = np.array(available)  # of a view it would be compiled again
+    mean, width = _read_contenders(beta, covariance, z, clusters, mask, low * unit, high * unit)
+    return mean, unit * width
+
+
+@jit
+def _read_contenders(
+    beta: Floats,
+    covariance: Floats,
+    z: Floats,
+    clusters: Ints,
+    available: Bools,
+    low: float,
+    high: float,
+) -> tuple[Floats, Floats]:
     n, n_items = z.shape[0], beta.shape[1]
     mean, width = np.empty((n, n_items)), np.full((n, n_items), NARROWEST)
     order = by_cluster(clusters)

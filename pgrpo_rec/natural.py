@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from pgrpo_rec._numba import jit
 from pgrpo_rec.algebra import invert, multiply
-from pgrpo_rec.readout import read_linear
+from pgrpo_rec.readout import NARROWEST, read_linear
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -322,7 +322,7 @@ def read_values(fit: Fit, z: Floats, clusters: Ints) -> tuple[Floats, Floats]:
     mean, std = read_linear(fit.beta, fit.covariance, z, clusters)
     for i in range(z.shape[0]):
         for k in range(fit.beta.shape[1]):
-            std[i, k] = max(std[i, k] * np.sqrt(fit.noise[clusters[i], k]), 1e-9)
+            std[i, k] = max(std[i, k] * np.sqrt(fit.noise[clusters[i], k]), NARROWEST)
     return mean, std
 
 
@@ -338,5 +338,5 @@ def read_shown(fit: Fit, z: Floats, clusters: Ints, actions: Ints) -> tuple[Floa
         for j in range(n_columns):
             mean[i] += fit.beta[p, k, j] * z[i, j]
             square += reach[j] * z[i, j]
-        std[i] = max(np.sqrt(max(square, 0.0) * fit.noise[p, k]), 1e-9)
+        std[i] = max(np.sqrt(max(square, 0.0) * fit.noise[p, k]), NARROWEST)
     return mean, std

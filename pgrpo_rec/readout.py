@@ -20,6 +20,7 @@ from pgrpo_rec._numba import jit
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+NARROWEST = 1e-9  # of widths: where a value is certain, or its width cannot matter
 BLOCK = 128  # visits: up to some 30 columns of a block fit the processor's nearest memory
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from linear_values import regressions
 from numpy.testing import assert_array_equal
 
-from pgrpo_rec.contenders import NARROWEST, WORTH, bound_widths, read_contenders
-from pgrpo_rec.readout import BLOCK, read_linear
+from pgrpo_rec.contenders import WORTH, bound_widths, read_contenders
+from pgrpo_rec.readout import BLOCK, NARROWEST, read_linear
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -29,7 +29,7 @@ def test_what_may_be_the_best_is_read_as_all_is(seed, n, n_clusters, n_columns, 
     available = rng.random((n, 6)) < 0.7
     available[:, 2] = True
     all_means, all_widths = read_linear(beta, covariance, z, clusters)
-    mean, width = read_contenders(beta, covariance, z, clusters, available, *ends)
+    mean, width = read_contenders(beta, covariance, 1.0, z, clusters, available, *ends)
     assert_array_equal(mean, all_means)
     read = width == all_widths
     assert_array_equal(width[~read], NARROWEST)
@@ -42,7 +42,7 @@ def test_of_items_that_are_far_apart_hardly_any_other_is_read():
     covariance = np.broadcast_to(1e-4 * np.eye(5), (1, 20, 5, 5)).copy()
     everything = np.ones((500, 20), dtype=bool)
     clusters = np.zeros(500, dtype=np.int64)
-    _, width = read_contenders(beta, covariance, z, clusters, everything, 1.0, 1.0)
+    _, width = read_contenders(beta, covariance, 1.0, z, clusters, everything, 1.0, 1.0)
     assert 500 <= (width > NARROWEST).sum() < 550
 
 

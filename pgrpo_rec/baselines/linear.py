@@ -100,17 +100,8 @@ class LinearBandit(Bandit):
         under the low end of another, so many standard deviations from their means.
         """
         rows, theta, inverse, scale = self._regressions(visits)
-        unit = self.width * scale
-        mean, width = read_contenders(
-            theta,
-            inverse,
-            visits.with_constant(),
-            rows,
-            np.array(visits.available),  # of a view it would be compiled again
-            low * unit,
-            high * unit,
-        )
-        return mean, unit * width
+        z, unit = visits.with_constant(), self.width * scale
+        return read_contenders(theta, inverse, unit, z, rows, visits.available, low, high)
 
     def _regressions(self, visits: Visits) -> tuple[Ints, Floats, Floats, float]:
         """Return which regressions each visit is read by, theirs all, and the noise's scale."""
@@ -128,9 +119,8 @@ class LinearBandit(Bandit):
             return self._known.theta, self._spread()
         mean, std = self._audience.history.mean, self._audience.history.std
         unit = np.where(std > 0.0, std, 1.0)[:, None, None]
-        return (
-            self._known.theta - mean[:, None, None] * self._known.of_ones(self.ridge)
-        ) / unit, 1.0
+        shift = mean[:, None, None] * self._known.of_ones(self.ridge)
+        return (self._known.theta - shift) / unit, 1.0
 
     def _values(self, visits: Visits) -> Floats:
         return self._posterior(visits, 0.0, 0.0)[0]

@@ -140,12 +140,8 @@ class LogisticTS(Bandit):
             stranger, _, spread = self._strangers(1)
             mean = np.concatenate([mean, stranger])
             covariance = np.concatenate([covariance, spread])
-        z, available = visits.with_constant(), np.array(visits.available)
-        unit = self.width
-        logit, width = read_contenders(
-            mean, covariance, z, clusters, available, low * unit, high * unit
-        )
-        return logit, unit * width
+        z, unit = visits.with_constant(), self.width
+        return read_contenders(mean, covariance, unit, z, clusters, visits.available, low, high)
 
     def _values(self, visits: Visits) -> Floats:
         return self._posterior(visits, 0.0, 0.0)[0]

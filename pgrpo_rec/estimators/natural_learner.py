@@ -272,10 +272,10 @@ class Natural:
 
     def _loglik(self, book: Book, answers: Answers, z: Floats) -> Floats:
         """Return how probable each answer was by a book that has not taken it in, (n,)."""
-        a = answers
-        mean, std = book.read_shown(z, a.clusters, a.actions)
-        noise = self._followed.fit.noise[a.clusters, a.actions]
-        return self._scale.loglik(a.rewards, a.clusters, mean, std, noise)
+        clusters, actions = answers.clusters, answers.actions
+        mean, std = book.read_shown(z, clusters, actions)
+        noise = self._followed.fit.noise[clusters, actions]
+        return self._scale.loglik(answers.rewards, clusters, mean, std, noise)
 
     def _tune(self, audience: Audience) -> None:
         """Choose ridges, noise and products of features by the evidence."""
